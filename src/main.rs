@@ -1,1 +1,3 @@
-fn main(){}
+//! The `orderline` executable.
+
+fn main() {}
