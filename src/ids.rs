@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 mod phone;
 
-pub use phone::{PhoneError, PhoneNumber, PresentedNumber};
+pub use phone::{PhoneError, PhoneNumber, PresentedNumber, Region, RegionError};
 
 /// One telephone call: the UUID that the dialplan gave the AudioSocket leg.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
