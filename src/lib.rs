@@ -1,8 +1,13 @@
 //! Orderline: a telephone order desk for Asterisk.
 
 pub mod audio;
+pub mod call;
+pub mod cli;
+pub mod config;
 pub mod conversation;
 pub mod engines;
+pub mod http;
 pub mod ids;
 pub mod language;
 pub mod orders;
+pub mod server;

@@ -1,3 +1,7 @@
 //! The `orderline` executable.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    orderline::cli::main()
+}

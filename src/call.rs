@@ -1,0 +1,79 @@
+//! One call: from the accepted socket to the settled orders.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::audio::Rate;
+use crate::language::Language;
+
+pub mod tape;
+
+/// `[call]`: what holds for every call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// The language of the greeting, where the dialled number does not choose one: `ru` or `en`.
+    pub language: Language,
+    /// Whether the caller's first words may switch the language.
+    pub detect_language: bool,
+    /// Dialled number → language: `[call.dialled]` with `"200" = "en"`.
+    pub dialled: BTreeMap<String, Language>,
+    /// Hertz of the silence that is sent before the caller's first frame tells what Asterisk speaks. 8000 suits
+    /// `c(slin)` and the AudioSocket application, 16000 suits `c(slin16)`.
+    pub rate: Rate,
+    /// How long after the UUID the caller's first frame is awaited to learn its rate, in milliseconds (chosen; Asterisk
+    /// sends it within 1 ms where the phone already talks). Later the configured rate stays.
+    pub rate_wait_ms: u64,
+    /// How long a connection may take to say its UUID, in milliseconds (chosen; measured: within 1 ms).
+    pub handshake_ms: u64,
+    /// Only calls whose UUID was announced over HTTP (`POST /calls`) are taken.
+    pub registration_required: bool,
+    /// How long the caller's number is looked for, in milliseconds. The greeting does not wait for it.
+    pub identify_ms: u64,
+    /// Frames that the peer may leave unread beyond its socket's buffers before the call is ended; 50 are a second.
+    pub stuck_frames: usize,
+    /// The longest call in minutes; a last resort behind the conversation's own limit.
+    pub max_minutes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            language: Language::Russian,
+            detect_language: true,
+            dialled: BTreeMap::new(),
+            rate: Rate::HZ_8000,
+            rate_wait_ms: 200,
+            handshake_ms: 2_000,
+            registration_required: false,
+            identify_ms: 1_500,
+            stuck_frames: 100,
+            max_minutes: 60,
+        }
+    }
+}
+
+impl Settings {
+    /// What is wrong with these values.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        if !RATES.contains(&self.rate.0) {
+            problems.push(format!("rate: expected one of {RATES:?}, found {}", self.rate.0));
+        }
+        let mut range = |name: &str, value: u64, least: u64, most: u64| {
+            if !(least..=most).contains(&value) {
+                problems.push(format!("{name}: expected {least} to {most}, found {value}"));
+            }
+        };
+        range("rate_wait_ms", self.rate_wait_ms, 0, 2_000);
+        range("handshake_ms", self.handshake_ms, 100, 60_000);
+        range("identify_ms", self.identify_ms, 1, 30_000);
+        range("stuck_frames", self.stuck_frames as u64, 5, 3_000);
+        range("max_minutes", self.max_minutes, 1, 24 * 60);
+        problems
+    }
+}
+
+/// The rates that AudioSocket carries (`res/res_audiosocket.c` of Asterisk 22.7), in hertz.
+const RATES: [u32; 9] = [8_000, 12_000, 16_000, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000];

@@ -1,0 +1,84 @@
+//! The command line: one module per command, each with its arguments and a `run`.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage (clap's own), 78 wrong configuration.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, EXIT_BAD_CONFIG, Problems};
+
+pub mod serve;
+
+/// A telephone order desk for Asterisk: it answers over AudioSocket, listens, speaks and takes orders.
+#[derive(Debug, Parser)]
+#[command(name = "orderline", version, propagate_version = true)]
+struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command understands.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Common {
+    /// The configuration file; without it ./orderline.toml or /etc/orderline/orderline.toml, if there is one.
+    #[arg(long, short, global = true, value_name = "FILE", env = "ORDERLINE_CONFIG")]
+    pub config: Option<PathBuf>,
+}
+
+impl Common {
+    /// The whole configuration, checked.
+    ///
+    /// # Errors
+    /// All problems at once; [`main`] turns them into exit code 78.
+    pub fn load(&self) -> Result<Config, Problems> {
+        Config::load(self.config.as_deref())
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the voice server: AudioSocket for Asterisk, HTTP for health, metrics and registration.
+    Serve(serve::ServeArgs),
+}
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let Arguments { common, command } = Arguments::parse();
+    match run(common, command) {
+        Ok(code) => code,
+        Err(error) => {
+            // The chain on one line: what failed, then why.
+            eprintln!("orderline: {error:#}");
+            if error.downcast_ref::<Problems>().is_some() {
+                ExitCode::from(EXIT_BAD_CONFIG)
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn run(common: Common, command: Command) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("services").build()?;
+    let code = match command {
+        Command::Serve(args) => runtime.block_on(serve::run(&common, args)),
+    };
+    // A blocking read of standard input or a name look-up must not keep a finished command alive.
+    runtime.shutdown_background();
+    code
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_well_formed() {
+        use clap::CommandFactory;
+        Arguments::command().debug_assert();
+    }
+}
