@@ -11,3 +11,4 @@ pub mod ids;
 pub mod language;
 pub mod orders;
 pub mod server;
+pub mod postgres;
