@@ -10,9 +10,15 @@ use tokio_util::sync::CancellationToken;
 use crate::conversation::Input;
 use crate::conversation::event::{Completion, Recognition, Synthesis};
 
+mod error;
 pub mod llm;
+mod port;
+mod settings;
 pub mod stt;
 pub mod tts;
+
+pub use error::EngineError;
+use settings::Ranges;
 
 /// Where an engine's answers go: the call's inbox. Engines await room in it; the audio path never does.
 pub type Inbox = mpsc::Sender<Input>;

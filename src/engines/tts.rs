@@ -1,1 +1,6 @@
 //! Speaking engines.
+
+mod cache;
+pub mod espeak;
+mod pcm;
+mod resample;
