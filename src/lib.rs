@@ -1,5 +1,6 @@
 //! Orderline: a telephone order desk for Asterisk.
 
+pub mod ari;
 pub mod audio;
 pub mod call;
 pub mod cli;
