@@ -396,11 +396,7 @@ enum ReadError {
 }
 
 /// A body of at most `limit` bytes, however long its sender makes it.
-async fn read_at_most(
-    mut response: reqwest::Response,
-    limit: usize,
-    _what: &str,
-) -> Result<Vec<u8>, ReadError> {
+async fn read_at_most(mut response: reqwest::Response, limit: usize) -> Result<Vec<u8>, ReadError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(ReadError::Wire)? {
         if body.len() + chunk.len() > limit {

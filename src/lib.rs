@@ -11,5 +11,5 @@ pub mod http;
 pub mod ids;
 pub mod language;
 pub mod orders;
-pub mod server;
 pub mod postgres;
+pub mod server;
