@@ -4,6 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub mod reframe;
+pub mod resample;
+pub mod wav;
+
 /// A sample rate of the telephone side, in hertz: one of the nine that AudioSocket carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
