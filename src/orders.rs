@@ -8,7 +8,6 @@ use uuid::Uuid;
 
 use crate::ids::{PhoneNumber, Pii, RequestId};
 
-pub mod client;
 mod money;
 pub mod tools;
 
