@@ -16,6 +16,7 @@ mod money;
 mod noun;
 mod ordinal;
 mod phrase;
+mod spoken;
 mod steer;
 pub mod text;
 mod unfinished;
@@ -28,6 +29,7 @@ pub use digits::{digits, house, order_number, phone};
 pub use money::{money, money_in};
 pub use noun::{Noun, count, count_in};
 pub use ordinal::{ordinal, ordinal_in};
+pub use spoken::spoken;
 pub use steer::{
     asks_repeat, asks_wait, greets, is_backchannel, says_goodbye, says_thanks, wants_cancel, wants_operator,
 };

@@ -112,6 +112,16 @@ impl Noun {
         }
     }
 
+    /// The noun that this Russian or English word is a form of.
+    pub(super) fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|noun| {
+            let forms = noun.russian();
+            let (one, many) = noun.english();
+            let same = |form: &&str| form.replace('ё', "е") == word;
+            forms.singular.iter().chain(&forms.plural).chain([&forms.few, &one, &many]).any(same)
+        })
+    }
+
     fn english(self) -> (&'static str, &'static str) {
         match self {
             Self::Ruble => ("ruble", "rubles"),
@@ -281,6 +291,14 @@ mod tests {
         assert_eq!(count(1, Noun::Tire, Language::English), "one tire");
         assert_eq!(count(4, Noun::Tire, Language::English), "four tires");
         assert_eq!(count(21, Noun::Day, Language::English), "twenty one days");
+    }
+
+    #[test]
+    fn a_word_is_known_as_its_noun_in_any_form() {
+        assert_eq!(Noun::of("штук"), Some(Noun::Piece));
+        assert_eq!(Noun::of("колес"), Some(Noun::Wheel));
+        assert_eq!(Noun::of("days"), Some(Noun::Day));
+        assert_eq!(Noun::of("слон"), None);
     }
 
     #[test]
