@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, EXIT_BAD_CONFIG, Problems};
 
 pub mod serve;
+pub mod transcribe;
 
 /// A telephone order desk for Asterisk: it answers over AudioSocket, listens, speaks and takes orders.
 #[derive(Debug, Parser)]
@@ -43,6 +44,8 @@ impl Common {
 enum Command {
     /// Run the voice server: AudioSocket for Asterisk, HTTP for health, metrics and registration.
     Serve(serve::ServeArgs),
+    /// Measure how well a model hears: word error rate and decoding time over a list of recordings.
+    Transcribe(transcribe::TranscribeArgs),
 }
 
 /// Runs the command that the process was started with.
@@ -66,6 +69,7 @@ fn run(common: Common, command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("services").build()?;
     let code = match command {
         Command::Serve(args) => runtime.block_on(serve::run(&common, args)),
+        Command::Transcribe(args) => transcribe::run(&args),
     };
     // A blocking read of standard input or a name look-up must not keep a finished command alive.
     runtime.shutdown_background();

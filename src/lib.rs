@@ -2,7 +2,6 @@
 
 pub mod ari;
 pub mod audio;
-pub mod audit;
 pub mod call;
 pub mod cli;
 pub mod config;

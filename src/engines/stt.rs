@@ -1,1 +1,5 @@
 //! Hearing engines.
+
+pub mod model;
+pub mod wer;
+pub mod whisper;

@@ -3,4 +3,3 @@
 mod cache;
 pub mod espeak;
 mod pcm;
-mod resample;

@@ -19,12 +19,12 @@ use super::pcm::Pcm;
 use crate::conversation::Input;
 use crate::conversation::event::{EngineFault, Speech, Synthesis};
 use crate::engines::port::{Gate, Running, Ticket, Unwanted, deliver};
-use crate::engines::{EngineError, Full, Inbox, Speaking};
+use crate::engines::{EngineError, Full, Inbox, Ranges, Speaking};
 use crate::language::Language;
 
 /// `[speaking.espeak]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(default)]
 pub struct Settings {
     /// The program: a name looked up in PATH, or a path. Default `espeak-ng`.
     pub program: String,
@@ -68,7 +68,7 @@ impl Default for Settings {
 impl Settings {
     /// What is wrong with these settings, one sentence each; `at` names the section.
     pub fn problems(&self, at: &str) -> Vec<String> {
-        let mut problems = crate::engines::Ranges::new(at);
+        let mut problems = Ranges::new(at);
         problems.within("words_per_minute", self.words_per_minute.into(), 80, 400);
         problems.within("pitch", self.pitch.into(), 0, 99);
         problems.within("amplitude", self.amplitude.into(), 1, 200);
@@ -187,7 +187,15 @@ impl Shared {
                 Ok(Ok(None)) => break,
                 Ok(Ok(Some(sound))) => sound,
             };
-            let pcm = pcm.get_or_insert_with(|| Pcm::new(rate_hz, request.rate));
+            if pcm.is_none() {
+                match Pcm::new(rate_hz, request.rate) {
+                    Ok(made) => pcm = Some(made),
+                    Err(rates) => {
+                        return answer(Speech::Failed { fault: broken(&rates.to_string()) }).await;
+                    }
+                }
+            }
+            let Some(pcm) = &mut pcm else { continue };
             for samples in pcm.push(bytes) {
                 all.extend_from_slice(&samples);
                 answer(Speech::Chunk { samples }).await?;
@@ -208,13 +216,12 @@ impl Shared {
             voice: settings.voice(language).to_owned(),
             found,
         };
-        let mut process =
-            Process::start(settings, language, word).map_err(|source| EngineError::Program {
-                program: settings.program.clone(),
-                package: "espeak-ng",
-                setting: "speaking.espeak.program",
-                source,
-            })?;
+        let mut process = Process::start(settings, language, word).map_err(|error| EngineError::Program {
+            program: settings.program.clone(),
+            package: "espeak-ng",
+            setting: "speaking.espeak.program",
+            error,
+        })?;
         let deadline = Instant::now() + Duration::from_millis(settings.deadline_ms);
         match timeout_at(deadline, process.read()).await {
             Ok(Ok(Some(_))) => Ok(()),

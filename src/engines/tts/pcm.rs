@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::audio::Rate;
+use crate::audio::resample::{Streaming, UnsupportedRates};
 
 /// Louder than this is sound: -48 dBFS. Chosen: espeak-ng's lead-in is digital silence, and a quiet consonant is above.
 const SOUND: i16 = 130;
@@ -19,7 +20,7 @@ const CHUNK_MS: usize = 200;
 pub(super) struct Pcm {
     from: u32,
     to: Rate,
-    resampler: Option<super::resample::Resampler>,
+    resampler: Streaming,
     /// The low byte of a sample whose high byte has not come.
     half: Option<u8>,
     /// Source samples before the first sound; none once it has come.
@@ -30,9 +31,9 @@ pub(super) struct Pcm {
 
 impl Pcm {
     /// Sound at `from` hertz for a wire at `to`.
-    pub(super) fn new(from: u32, to: Rate) -> Self {
-        let resampler = (from != to.0).then(|| super::resample::Resampler::new(from, to.0));
-        Self { from, to, resampler, half: None, lead: Some(Vec::new()), pending: Vec::new(), first: true }
+    pub(super) fn new(from: u32, to: Rate) -> Result<Self, UnsupportedRates> {
+        let resampler = Streaming::new(from, to.0)?;
+        Ok(Self { from, to, resampler, half: None, lead: Some(Vec::new()), pending: Vec::new(), first: true })
     }
 
     /// Takes bytes, torn anywhere, and gives the chunks that are full.
@@ -60,8 +61,8 @@ impl Pcm {
 
     /// What is left when the source has ended.
     pub(super) fn finish(mut self) -> Option<Arc<[i16]>> {
-        if let Some(resampler) = &mut self.resampler {
-            resampler.finish(&mut self.pending);
+        if self.lead.is_none() {
+            self.pending.extend(self.resampler.finish());
         }
         (!self.pending.is_empty()).then(|| self.pending.into())
     }
@@ -84,10 +85,7 @@ impl Pcm {
     }
 
     fn convert(&mut self, samples: &[i16]) {
-        match &mut self.resampler {
-            Some(resampler) => resampler.push(samples, &mut self.pending),
-            None => self.pending.extend_from_slice(samples),
-        }
+        self.resampler.push_into(samples, &mut self.pending);
     }
 }
 
@@ -105,7 +103,7 @@ mod tests {
     fn silence_before_the_first_sound_is_cut_and_the_first_chunk_is_one_frame() {
         let mut sound = vec![0_i16; 4000];
         sound.extend(std::iter::repeat_n(5000_i16, 400));
-        let mut pcm = Pcm::new(8000, Rate::HZ_8000);
+        let mut pcm = Pcm::new(8000, Rate::HZ_8000).unwrap();
         let chunks = pcm.push(&bytes(&sound));
         assert_eq!(chunks.iter().map(|c| c.len()).collect::<Vec<_>>(), [160]);
         assert_eq!(chunks[0][39], 0);
@@ -116,7 +114,7 @@ mod tests {
     #[test]
     fn a_sample_torn_between_two_reads_is_put_together() {
         let sound = bytes(&[300_i16, -300, 301, -301]);
-        let mut pcm = Pcm::new(8000, Rate::HZ_8000);
+        let mut pcm = Pcm::new(8000, Rate::HZ_8000).unwrap();
         for byte in &sound {
             assert!(pcm.push(std::slice::from_ref(byte)).is_empty());
         }
@@ -125,7 +123,7 @@ mod tests {
 
     #[test]
     fn nothing_but_silence_gives_nothing() {
-        let mut pcm = Pcm::new(22_050, Rate::HZ_8000);
+        let mut pcm = Pcm::new(22_050, Rate::HZ_8000).unwrap();
         assert!(pcm.push(&[0; 20_000]).is_empty());
         assert!(pcm.finish().is_none());
     }
