@@ -4,9 +4,14 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+mod ear;
 pub mod reframe;
 pub mod resample;
+pub mod vad;
 pub mod wav;
+mod witness;
+
+pub use ear::Ear;
 
 /// A sample rate of the telephone side, in hertz: one of the nine that AudioSocket carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
