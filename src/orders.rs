@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::ids::{PhoneNumber, Pii, RequestId};
 
+pub mod client;
 mod money;
 pub mod tools;
 
