@@ -7,16 +7,32 @@ use serde::{Deserialize, Serialize};
 use crate::audio::Rate;
 use crate::language::Language;
 
+mod arrivals;
+pub mod core;
+pub mod desk;
+mod driver;
+mod errands;
+pub mod identify;
+mod line;
+mod listen;
+pub mod observer;
+mod pace;
+pub mod registry;
+mod requests;
+mod session;
 pub mod tape;
+
+pub use core::{Core, NewCore};
+pub use desk::Desk;
+pub use driver::Calls;
+pub use identify::Identify;
+pub use observer::{CallEvent, Happening, Observer, Summary};
+pub use registry::Registry;
 
 /// `[call]`: what holds for every call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// The language of the greeting, where the dialled number does not choose one: `ru` or `en`.
-    pub language: Language,
-    /// Whether the caller's first words may switch the language.
-    pub detect_language: bool,
     /// Dialled number → language: `[call.dialled]` with `"200" = "en"`.
     pub dialled: BTreeMap<String, Language>,
     /// Hertz of the silence that is sent before the caller's first frame tells what Asterisk speaks. 8000 suits
@@ -29,8 +45,6 @@ pub struct Settings {
     pub handshake_ms: u64,
     /// Only calls whose UUID was announced over HTTP (`POST /calls`) are taken.
     pub registration_required: bool,
-    /// How long the caller's number is looked for, in milliseconds. The greeting does not wait for it.
-    pub identify_ms: u64,
     /// Frames that the peer may leave unread beyond its socket's buffers before the call is ended; 50 are a second.
     pub stuck_frames: usize,
     /// The longest call in minutes; a last resort behind the conversation's own limit.
@@ -40,14 +54,11 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            language: Language::Russian,
-            detect_language: true,
             dialled: BTreeMap::new(),
             rate: Rate::HZ_8000,
             rate_wait_ms: 200,
             handshake_ms: 2_000,
             registration_required: false,
-            identify_ms: 1_500,
             stuck_frames: 100,
             max_minutes: 60,
         }
@@ -59,16 +70,15 @@ impl Settings {
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if !RATES.contains(&self.rate.0) {
-            problems.push(format!("rate: expected one of {RATES:?}, found {}", self.rate.0));
+            problems.push(format!("call.rate: expected one of {RATES:?}, found {}", self.rate.0));
         }
         let mut range = |name: &str, value: u64, least: u64, most: u64| {
             if !(least..=most).contains(&value) {
-                problems.push(format!("{name}: expected {least} to {most}, found {value}"));
+                problems.push(format!("call.{name}: expected {least} to {most}, found {value}"));
             }
         };
         range("rate_wait_ms", self.rate_wait_ms, 0, 2_000);
         range("handshake_ms", self.handshake_ms, 100, 60_000);
-        range("identify_ms", self.identify_ms, 1, 30_000);
         range("stuck_frames", self.stuck_frames as u64, 5, 3_000);
         range("max_minutes", self.max_minutes, 1, 24 * 60);
         problems
@@ -77,3 +87,9 @@ impl Settings {
 
 /// The rates that AudioSocket carries (`res/res_audiosocket.c` of Asterisk 22.7), in hertz.
 const RATES: [u32; 9] = [8_000, 12_000, 16_000, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000];
+
+/// Lets a connection go that cannot become a call: hangup message, then the peer's close for up to a second.
+pub(crate) async fn refuse(stream: tokio::net::TcpStream) {
+    let (reader, writer) = stream.into_split();
+    line::Line::new(reader, writer, audiosocket::SampleRate::Hz8000).goodbye().await;
+}

@@ -176,8 +176,7 @@ impl Gather {
         let before = self.problems.len();
         match self.read::<T>(name, value) {
             Ok(settings) => {
-                let found = check(&settings);
-                self.problems.extend(found.into_iter().map(|problem| format!("[{name}] {problem}")));
+                self.problems.extend(check(&settings));
                 settings
             }
             Err(whole) => {

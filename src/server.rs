@@ -1,14 +1,25 @@
 //! The AudioSocket listener: who may connect, how many at once, and how it all ends.
+//!
+//! Calls live on media shards, threads with a runtime of one thread each: a call's 20 ms path shares its thread with
+//! other calls and with nothing else. Everything that a call asks for (engines, orders, ARI) runs elsewhere.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 
-use crate::config::Config;
+use crate::call::{Calls, refuse};
 
 pub mod peers;
+mod shard;
 
 pub use peers::{Network, NetworkError};
+use shard::{Leg, Shards};
 
 /// `[server]`: the AudioSocket listener.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,32 +57,178 @@ impl Settings {
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if self.peers.is_empty() {
-            problems.push("peers: expected at least one address or network, found none".to_owned());
+            problems.push("server.peers: expected at least one address or network, found none".to_owned());
         }
         for (name, value, most) in
             [("max_calls", self.max_calls, 10_000), ("max_half_open", self.max_half_open, 10_000)]
         {
             if !(1..=most).contains(&value) {
-                problems.push(format!("{name}: expected 1 to {most}, found {value}"));
+                problems.push(format!("server.{name}: expected 1 to {most}, found {value}"));
             }
         }
         if self.shards > 256 {
-            problems.push(format!("shards: expected 0 to 256, found {}", self.shards));
+            problems.push(format!("server.shards: expected 0 to 256, found {}", self.shards));
         }
         if self.drain_s > 3600 {
-            problems.push(format!("drain_s: expected at most 3600 seconds, found {}", self.drain_s));
+            problems.push(format!("server.drain_s: expected at most 3600 seconds, found {}", self.drain_s));
         }
         problems
     }
 }
 
-/// Serves until told to stop.
-///
-/// # Errors
-/// A port that cannot be bound.
-pub async fn serve(config: Config) -> std::io::Result<()> {
-    let listener = tokio::net::TcpListener::bind(config.server.listen).await?;
-    loop {
-        drop(listener.accept().await?);
+/// The bound listener.
+#[derive(Debug)]
+pub struct Listener {
+    inner: TcpListener,
+    settings: Settings,
+}
+
+/// Connections that wait to be accepted while the server is busy (chosen; Linux caps it at its own somaxconn).
+const BACKLOG: u32 = 1024;
+/// Bytes that the kernel may hold for a peer that does not read: a second of 8 kHz sound, doubled by Linux. More would
+/// only hide a stuck peer for longer.
+const SEND_BUFFER: u32 = 16 * 1024;
+/// Goodbyes to connections above the limits that may go on at once; further ones are dropped without a word.
+const MAX_GOODBYES: usize = 64;
+/// How long legs get to end once they are told to, beyond which the process goes.
+const STOPPING: Duration = Duration::from_secs(5);
+
+impl Listener {
+    /// Binds the port.
+    ///
+    /// # Errors
+    /// What the system says: the port is taken, the address is not ours.
+    pub fn bind(settings: &Settings) -> io::Result<Self> {
+        let socket = match settings.listen {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => TcpSocket::new_v6()?,
+        };
+        socket.set_reuseaddr(true)?;
+        // Accepted connections inherit it.
+        socket.set_send_buffer_size(SEND_BUFFER)?;
+        socket.bind(settings.listen)?;
+        Ok(Self { inner: socket.listen(BACKLOG)?, settings: settings.clone() })
     }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.local_addr()
+    }
+
+    /// Accepts calls until `calls.draining`, then lets them finish: softly for `drain_s` seconds or until
+    /// `calls.stopping`, then by ending their legs. Returns when no leg and no order action is left, or after some
+    /// seconds more.
+    ///
+    /// # Errors
+    /// When the threads for calls cannot be started.
+    pub async fn serve(self, calls: Arc<Calls>) -> io::Result<()> {
+        let limits = Limits {
+            calls: Arc::new(Semaphore::new(self.settings.max_calls)),
+            half_open: Arc::new(Semaphore::new(self.settings.max_half_open)),
+            goodbyes: Arc::new(Semaphore::new(MAX_GOODBYES)),
+        };
+        let mut shards = Shards::start(self.settings.shards, &calls)?;
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = calls.draining.cancelled() => break,
+                () = calls.stopping.cancelled() => break,
+                accepted = self.inner.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.admit(stream, peer, &limits, &mut shards),
+                Err(error) => {
+                    // Out of descriptors, or a connection that died in the queue. The first needs a breath.
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+        // The port closes before the last call ends, so that Asterisk tries the next server at once.
+        drop(self.inner);
+        let mut ended = shards.finish();
+        let grace = Duration::from_secs(self.settings.drain_s);
+        tokio::select! {
+            () = &mut ended => {}
+            () = calls.stopping.cancelled() => {}
+            () = tokio::time::sleep(grace) => tracing::warn!(grace_s = grace.as_secs(), "calls are still going on; they end now"),
+        }
+        calls.stopping.cancel();
+        if timeout(STOPPING, ended).await.is_err() {
+            tracing::error!("some calls did not end in time");
+        }
+        calls.tasks.close();
+        if timeout(STOPPING, calls.tasks.wait()).await.is_err() {
+            tracing::error!(
+                tasks = calls.tasks.len(),
+                "order actions are still under way; the journal holds their intents, and the next start settles them"
+            );
+        }
+        Ok(())
+    }
+
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, limits: &Limits, shards: &mut Shards) {
+        if !self.settings.allows(peer.ip()) {
+            refused("peer");
+            tracing::warn!(%peer, "connection from an address that is not in server.peers");
+            return;
+        }
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "the connection died before it was taken");
+            return;
+        }
+        let Ok(call) = limits.calls.clone().try_acquire_owned() else {
+            refused("max_calls");
+            tracing::warn!(
+                max_calls = self.settings.max_calls,
+                "call refused: as many calls as may be go on"
+            );
+            return limits.goodbye(stream);
+        };
+        let Ok(half_open) = limits.half_open.clone().try_acquire_owned() else {
+            refused("max_half_open");
+            tracing::warn!(
+                max_half_open = self.settings.max_half_open,
+                "connection refused: too many others have not said their UUID"
+            );
+            return limits.goodbye(stream);
+        };
+        if let Err(leg) = shards.take(Leg { stream, call, half_open }) {
+            refused("busy");
+            tracing::warn!("call refused: the threads for calls are busy");
+            limits.goodbye(leg.stream);
+        }
+    }
+}
+
+/// What may be at once.
+struct Limits {
+    calls: Arc<Semaphore>,
+    half_open: Arc<Semaphore>,
+    goodbyes: Arc<Semaphore>,
+}
+
+impl Limits {
+    /// Lets a connection go properly, as a reset can cost the caller the call.
+    fn goodbye(&self, stream: TcpStream) {
+        if let Ok(permit) = self.goodbyes.clone().try_acquire_owned() {
+            tokio::spawn(async move {
+                refuse(stream).await;
+                drop::<OwnedSemaphorePermit>(permit);
+            });
+        }
+    }
+}
+
+impl Settings {
+    fn allows(&self, address: IpAddr) -> bool {
+        self.peers.iter().any(|network| network.contains(address))
+    }
+}
+
+fn refused(why: &'static str) {
+    metrics::counter!("orderline_connections_refused_total", "why" => why).increment(1);
 }

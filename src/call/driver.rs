@@ -1,0 +1,146 @@
+//! Carries calls: gives each its task's work, survives its panics, and says how it went.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::Instrument;
+
+use crate::call::line::Line;
+use crate::call::observer::{CallEvent, Happening, Summary};
+use crate::call::session::{End, Known, Session};
+use crate::call::tape::Tapes;
+use crate::call::{Desk, Identify, NewCore, Observer, Registry, Settings};
+use crate::engines::{Hearing, Speaking, Thinking};
+use crate::language::Language;
+
+/// What all calls share.
+pub struct Calls {
+    /// `[call]`.
+    pub settings: Settings,
+    /// The language to greet in where nothing chooses one.
+    pub language: Language,
+    /// Whether the caller's first words may switch it.
+    pub detect_language: bool,
+    /// Makes each call's core.
+    pub new_core: NewCore,
+    /// Speech to text.
+    pub hearing: Arc<dyn Hearing>,
+    /// What to say and do.
+    pub thinking: Arc<dyn Thinking>,
+    /// Text to speech.
+    pub speaking: Arc<dyn Speaking>,
+    /// Where order actions go.
+    pub desk: Arc<dyn Desk>,
+    /// Who can be asked who calls.
+    pub identify: Arc<dyn Identify>,
+    /// Which calls are announced, live and over.
+    pub registry: Arc<Registry>,
+    /// Where events are told.
+    pub observer: Observer,
+    /// Where calls are recorded, if they are.
+    pub tapes: Option<Tapes>,
+    /// The runtime of the engines' clients, the desk and everything else that is not the 20 ms path.
+    pub services: Handle,
+    /// Tasks that outlive their calls; the server waits for them when it stops.
+    pub tasks: TaskTracker,
+    /// The server is going away: finish soon.
+    pub draining: CancellationToken,
+    /// The server goes now: end the legs.
+    pub stopping: CancellationToken,
+}
+
+impl std::fmt::Debug for Calls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Calls").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Calls {
+    /// Carries one call from accept to its last settled action. Never fails: how it went is told to the observer, the
+    /// log and the metrics. `half_open` is dropped as soon as the peer has said which call this is.
+    pub async fn carry<R, W, P>(self: Arc<Self>, reader: R, writer: W, half_open: P)
+    where
+        R: AsyncRead + Unpin + Send,
+        W: AsyncWrite + Unpin + Send,
+        P: Send,
+    {
+        let span = tracing::info_span!("call", call.id = tracing::field::Empty);
+        self.carry_within(reader, writer, half_open).instrument(span).await;
+    }
+
+    async fn carry_within<R, W, P>(self: Arc<Self>, reader: R, writer: W, half_open: P)
+    where
+        R: AsyncRead + Unpin + Send,
+        W: AsyncWrite + Unpin + Send,
+        P: Send,
+    {
+        let rate =
+            audiosocket::SampleRate::from_hz(self.settings.rate.0).unwrap_or(audiosocket::SampleRate::Hz8000);
+        let mut line = Line::new(reader, writer, rate);
+        let mut known = Known::default();
+        let session = async { Session::new(&self, &mut line, &mut known, half_open).run().await };
+        match AssertUnwindSafe(session).catch_unwind().await {
+            Ok(End::Over(summary)) => {
+                self.over(&known, summary).await;
+            }
+            Ok(End::Refused(why)) => {
+                metrics::counter!("orderline_calls_refused_total", "why" => why.label()).increment(1);
+                tracing::warn!(%why, "call refused");
+                line.goodbye().await;
+            }
+            Err(_) => {
+                // The panic's message and place are already on stderr; this line says which call it cost.
+                metrics::counter!("orderline_calls_panicked_total").increment(1);
+                tracing::error!("the call's task panicked; the caller goes on in the dialplan");
+                line.goodbye().await;
+                self.over(&known, Summary::default()).await;
+            }
+        }
+    }
+
+    async fn over(&self, known: &Known, summary: Summary) {
+        let Some(call) = known.call else { return };
+        let cause = summary.cause.map_or("none", cause_label);
+        metrics::counter!("orderline_calls_total", "cause" => cause).increment(1);
+        metrics::histogram!("orderline_call_seconds")
+            .record(Duration::from_millis(summary.duration_ms).as_secs_f64());
+        tracing::info!(
+            call.cause = cause,
+            call.duration_ms = summary.duration_ms,
+            call.turns = summary.turns,
+            call.actions = summary.actions,
+            frames.played = summary.frames_played,
+            frames.heard = summary.frames_heard,
+            frames.dropped = summary.frames_dropped,
+            schedule.moves = summary.schedule_moves,
+            messages.odd = summary.odd_messages,
+            engines.lagged = summary.lagged,
+            "call over"
+        );
+        if timeout(CLOSING, self.desk.ended(call, &summary)).await.is_err() {
+            tracing::warn!("the journal did not close the call in time");
+        }
+        let at_ms = summary.duration_ms;
+        self.observer.tell(CallEvent { call, at_ms, what: Happening::Ended { summary } });
+    }
+}
+
+/// How long closing a call's books may take before the call's task lets go (chosen; an fsync takes some ms).
+const CLOSING: Duration = Duration::from_secs(5);
+
+fn cause_label(cause: crate::conversation::event::HangupCause) -> &'static str {
+    use crate::conversation::event::HangupCause as C;
+    match cause {
+        C::Caller => "caller",
+        C::Reset => "reset",
+        C::Protocol => "protocol",
+        C::Agent => "agent",
+    }
+}

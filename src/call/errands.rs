@@ -1,0 +1,141 @@
+//! What a session does for its core beside the line: questions to engines, order actions, milestones.
+
+use futures_util::FutureExt;
+use std::panic::AssertUnwindSafe;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::call::observer::{CallEvent, Happening};
+use crate::call::session::{MAX_ACTING, Session};
+use crate::conversation::event::{Engine, Note};
+use crate::conversation::{Input, Output};
+use crate::engines::Full;
+use crate::ids::RequestId;
+use crate::orders::{ActionOutcome, ActionRequest};
+
+impl<R, W, P> Session<'_, R, W, P>
+where
+    R: AsyncRead + Unpin + Send,
+    W: AsyncWrite + Unpin + Send,
+    P: Send,
+{
+    /// Puts a question to an engine. An engine without room is told to the core, never waited for.
+    pub(super) fn ask(&mut self, output: Output) {
+        // Whatever a port spawns belongs on the services' runtime, never on the thread that carries the frames.
+        let _services = self.calls.services.enter();
+        let inbox = self.inbox.clone();
+        let (engine, id, taken) = match output {
+            Output::Recognize { job } => {
+                let id = RequestId(job.turn.0.into());
+                let cancel = self.requests.recognize(job.turn, job.revision);
+                (Engine::Hearing, id, self.calls.hearing.recognize(job, cancel, inbox))
+            }
+            Output::Complete { request } => {
+                let id = request.id;
+                let cancel = self.requests.begin(id);
+                (Engine::Thinking, id, self.calls.thinking.complete(*request, cancel, inbox))
+            }
+            Output::Synthesize { request } => {
+                let id = request.id;
+                let cancel = self.requests.begin(id);
+                (Engine::Speaking, id, self.calls.speaking.synthesize(request, cancel, inbox))
+            }
+            _ => return,
+        };
+        if let Err(Full) = taken {
+            if engine != Engine::Hearing {
+                self.requests.refused(id);
+            }
+            self.lagged(engine, id);
+        }
+    }
+
+    fn lagged(&mut self, engine: Engine, id: RequestId) {
+        self.summary.lagged += 1;
+        let label = match engine {
+            Engine::Hearing => "hearing",
+            Engine::Thinking => "thinking",
+            Engine::Speaking => "speaking",
+            Engine::Desk => "desk",
+        };
+        metrics::counter!("orderline_lagged_total", "engine" => label).increment(1);
+        tracing::warn!(engine = label, "no room for a request; the conversation goes on without its answer");
+        self.feedback.push_back(Input::Lagged { engine, id });
+    }
+
+    /// Carries out an order action in a task that outlives the call.
+    pub(super) fn act(&mut self, request: ActionRequest) {
+        let Some(call) = self.known.call else { return };
+        let id = request.id;
+        if self.acting >= MAX_ACTING {
+            return self.lagged(Engine::Desk, id);
+        }
+        self.acting += 1;
+        self.summary.actions += 1;
+        let name = request.action.name();
+        let work = self.calls.desk.carry_out(call, self.started, request);
+        let inbox = self.inbox.clone();
+        let span = tracing::Span::current();
+        let task = async move {
+            // A panicking client must not leave the conversation waiting: nobody knows whether it happened.
+            let outcome = AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| {
+                tracing::error!(action = name, "the order action's task panicked");
+                ActionOutcome::Unknown
+            });
+            // A call that gave up waiting needs no answer; the journal has it.
+            let _ = inbox.send(Input::Settled { id, outcome }).await;
+        };
+        self.calls.tasks.spawn_on(tracing::Instrument::instrument(task, span), &self.calls.services);
+    }
+
+    /// A milestone: to the log, the figures and whoever watches.
+    pub(super) fn note(&mut self, note: Note) {
+        match &note {
+            Note::Understood { decode_ms, .. } => {
+                self.summary.turns += 1;
+                metrics::histogram!("orderline_decode_seconds").record(f64::from(*decode_ms) / 1000.0);
+            }
+            Note::Answering { turn, after_last_sound_ms } => {
+                metrics::histogram!("orderline_turn_latency_seconds")
+                    .record(f64::from(*after_last_sound_ms) / 1000.0);
+                tracing::debug!(turn.id = %turn, answered.ms = after_last_sound_ms, "answering");
+            }
+            Note::Called { tool, .. } => {
+                metrics::counter!("orderline_tool_calls_total", "tool" => tool.clone()).increment(1);
+            }
+            Note::FellBack { from, to, why } => {
+                metrics::counter!("orderline_fallbacks_total", "from" => from.clone()).increment(1);
+                tracing::warn!(from, to, why, "fell back");
+            }
+            Note::Said { cut: true, .. } => metrics::counter!("orderline_barge_ins_total").increment(1),
+            _ => {}
+        }
+        // What was said is the customers' own: it is in the audit and on the console, not in the log.
+        tracing::trace!(note = note_name(&note), "milestone");
+        self.tell(Happening::Noted { note });
+    }
+
+    pub(super) fn tell(&self, what: Happening) {
+        if let Some(call) = self.known.call {
+            self.calls.observer.tell(CallEvent { call, at_ms: self.now().as_ms(), what });
+        }
+    }
+}
+
+fn note_name(note: &Note) -> &'static str {
+    match note {
+        Note::TurnBegan { .. } => "turn_began",
+        Note::TurnEnded { .. } => "turn_ended",
+        Note::Understood { .. } => "understood",
+        Note::Nothing { .. } => "nothing",
+        Note::Called { .. } => "called",
+        Note::Gave { .. } => "gave",
+        Note::Answering { .. } => "answering",
+        Note::Saying { .. } => "saying",
+        Note::Said { .. } => "said",
+        Note::ReadBack { .. } => "read_back",
+        Note::Agreed { .. } => "agreed",
+        Note::FellBack { .. } => "fell_back",
+        Note::Switched { .. } => "switched",
+    }
+}
