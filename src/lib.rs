@@ -13,3 +13,4 @@ pub mod language;
 pub mod orders;
 pub mod postgres;
 pub mod server;
+pub mod telemetry;

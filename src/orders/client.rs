@@ -17,6 +17,7 @@ use crate::orders::{
     ActionOutcome, ActionRequest, Confirmation, Delivery, Order, OrderAction, OrderStatus, Product,
     Rejection, Unavailable,
 };
+use crate::telemetry::figures::{STORE_ATTEMPTS_TOTAL, STORE_BREAKER, STORE_SECONDS};
 
 mod breaker;
 mod exchange;
@@ -97,7 +98,12 @@ impl<T: Transport> StoreClient<T> {
         mut on_attempt: impl FnMut(Attempt) + Send,
     ) -> ActionOutcome {
         let action = &request.action;
-        if action.mutates() {
+        let began = Instant::now();
+        let mut on_attempt = |attempt: Attempt| {
+            metrics::counter!(STORE_ATTEMPTS_TOTAL, "end" => attempt.end.label()).increment(1);
+            on_attempt(attempt);
+        };
+        let outcome = if action.mutates() {
             self.mutate(action, request.key, call, deadline, &mut on_attempt).await
         } else {
             match self.read(action, deadline, &mut on_attempt).await {
@@ -108,7 +114,15 @@ impl<T: Transport> StoreClient<T> {
                     ActionOutcome::Unavailable { reason: Unavailable::Store }
                 }
             }
-        }
+        };
+        metrics::histogram!(STORE_SECONDS, "action" => action.name(), "outcome" => label(&outcome))
+            .record(began.elapsed());
+        metrics::gauge!(STORE_BREAKER).set(match self.breaker.state() {
+            BreakerState::Closed => 0.0,
+            BreakerState::HalfOpen => 0.5,
+            BreakerState::Open => 1.0,
+        });
+        outcome
     }
 
     /// `GET /products`: the catalogue, or what fits the words.
@@ -280,6 +294,15 @@ impl<T: Transport> StoreClient<T> {
             Ending::Refused(rejection) => Err(StoreError::Rejected(rejection)),
             Ending::NotDone | Ending::Doubtful => Err(StoreError::Unavailable),
         }
+    }
+}
+
+fn label(outcome: &ActionOutcome) -> &'static str {
+    match outcome {
+        ActionOutcome::Rejected { .. } => "rejected",
+        ActionOutcome::Unknown => "unknown",
+        ActionOutcome::Unavailable { .. } => "unavailable",
+        _ => "done",
     }
 }
 

@@ -103,6 +103,17 @@ pub enum AttemptEnd {
     Lost { detail: String },
 }
 
+impl AttemptEnd {
+    /// `answered`, `not_sent` or `lost`.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Answered { .. } => "answered",
+            Self::NotSent { .. } => "not_sent",
+            Self::Lost { .. } => "lost",
+        }
+    }
+}
+
 /// What is certain after the last attempt.
 #[derive(Debug)]
 pub(super) enum Ending {
