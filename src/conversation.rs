@@ -1,12 +1,452 @@
 //! The core of a call: a pure state machine from what happened to what to do.
 //!
 //! **One input, then drain.** [`Conversation::handle`] cannot fail and never waits: a bad transcript, an impossible tool
-//! call or a dead engine are inputs it has a plan for. After each input, `poll` is called until it answers
+//! call or a dead engine are inputs it has a plan for. After each input, [`Conversation::poll`] is called until it answers
 //! [`Output::Idle`]; that deadline is the only thing the driver sleeps on. No socket, task, clock, ambient randomness or
 //! floating point lives here (`tests/architecture.rs` checks), so the same inputs give the same outputs, byte for byte.
+//!
+//! | file | what it decides |
+//! | --- | --- |
+//! | `endpoint` | the ear: where the caller's turns begin, pause and end |
+//! | `playout` | the mouth: what is being said, as frames on an absolute schedule |
+//! | `floor` | whose turn it is: patience, barge-in, what a turn's words are |
+//! | `dialogue` | the mind: what a turn means, what the thinker says to it |
+//! | `desk`, `settle` | tool calls to order actions, and their outcomes back |
+//! | `consent` | what needs the caller's yes |
+//! | `phrases`, `facts` | the sentences and facts made by code, never by a model |
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::ids::{PresentedNumber, RequestId, TurnId};
+use crate::language::Language;
 
 pub mod clock;
+mod consent;
+mod desk;
+mod dialogue;
+mod endpoint;
 pub mod event;
+mod facts;
+mod floor;
+mod phrases;
+mod playout;
+mod settings;
+mod settle;
+#[cfg(test)]
+mod tests;
 
 pub use clock::CallTime;
 pub use event::{Input, Output};
+pub use settings::Settings;
+
+use consent::Consent;
+use desk::Desk;
+use dialogue::Dialogue;
+use endpoint::Endpointer;
+use event::{Answer, Engine, Identity, Leave, Note, Speech};
+use floor::Turn;
+use playout::{Change, Item, Playout, Stage};
+
+/// One call's core.
+#[derive(Debug)]
+pub struct Conversation {
+    settings: Arc<Settings>,
+    now: CallTime,
+    out: VecDeque<Output>,
+    timers: BTreeMap<Timer, CallTime>,
+    answer: Option<Answer>,
+    identity: Option<Identity>,
+    language: Language,
+    ear: Endpointer,
+    mouth: Playout,
+    turn: Turn,
+    mind: Dialogue,
+    desk: Desk,
+    consent: Consent,
+    /// What a barge-in cut, until it is known whether it was more than noise.
+    interrupted: Vec<Item>,
+    /// Keys pressed and not yet taken as words.
+    keys: String,
+    leaving: Option<Leave>,
+    left: bool,
+    hung_up: bool,
+    draining: bool,
+    last_id: u64,
+    silences: u32,
+    /// The turn whose answer's first frame is still to be played, and when its last sound was.
+    unanswered: Option<(TurnId, CallTime)>,
+}
+
+/// Why the core wakes. The doc lines are the timing of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Timer {
+    /// The recogniser has not answered for the turn that ended: 4 s, then the caller is asked again.
+    Transcript,
+    /// The thinker has given nothing: 12 s, beyond every engine's own deadline, then as if it had failed.
+    Completion,
+    /// An order action takes long: say so once.
+    Filler,
+    /// An order action has not settled: 8 s, twice the desk's own deadline, then its outcome is unknown.
+    Action,
+    /// Digits keyed in are words after 2 s without another.
+    Keypad,
+    /// Nobody has said anything.
+    Silence,
+    /// The whole call.
+    Maximum,
+    /// After a farewell: leave even if its sound never comes, 6 s.
+    Leaving,
+}
+
+impl Conversation {
+    /// A call that has just been accepted, at [`CallTime`] zero.
+    pub fn new(settings: Arc<Settings>) -> Self {
+        let maximum = Duration::from_millis(u64::from(settings.maximum_call_ms));
+        let language = settings.language;
+        Self {
+            settings,
+            now: CallTime::default(),
+            out: VecDeque::new(),
+            timers: BTreeMap::from([(Timer::Maximum, CallTime::default() + maximum)]),
+            answer: None,
+            identity: None,
+            language,
+            ear: Endpointer::new(),
+            mouth: Playout::new(),
+            turn: Turn::default(),
+            mind: Dialogue::default(),
+            desk: Desk::default(),
+            consent: Consent::None,
+            interrupted: Vec::new(),
+            keys: String::new(),
+            leaving: None,
+            left: false,
+            hung_up: false,
+            draining: false,
+            last_id: 0,
+            silences: 0,
+            unanswered: None,
+        }
+    }
+
+    /// Takes one input. Cannot fail; time never runs backwards (an earlier `at` counts as the latest seen).
+    pub fn handle(&mut self, at: CallTime, input: Input) {
+        self.now = self.now.max(at);
+        match input {
+            Input::Answered { caller } => self.answered(caller),
+            Input::Identified { caller } => self.identified(caller),
+            Input::Heard { frame, activity } => self.heard(&frame, activity),
+            Input::Transcribed { turn, revision, result } => {
+                self.transcribed(turn, revision, result);
+            }
+            Input::Completed { id, piece } => self.completed(id, piece),
+            Input::Synthesized { id, piece } => self.synthesized(id, piece),
+            Input::Settled { id, outcome } => self.settled(id, outcome),
+            Input::Keyed { digit } => self.keyed(digit),
+            Input::Lagged { engine, id } => self.lagged(engine, id),
+            Input::Draining => self.drain(),
+            Input::HungUp { .. } => self.hang_up(),
+            Input::Woken => {}
+        }
+        self.run_timers();
+        self.ask_for_sound();
+    }
+
+    /// What to do next; [`Output::Idle`] when that is nothing until an input comes or its time is reached.
+    pub fn poll(&mut self) -> Output {
+        if let Some(output) = self.out.pop_front() {
+            return output;
+        }
+        if !self.hung_up && !self.left {
+            let mut changes = Vec::new();
+            if let Some(frame) = self.mouth.due(self.now, &mut changes) {
+                self.out.push_back(Output::Play { frame });
+                self.said(changes);
+                self.ask_for_sound();
+                self.maybe_leave();
+                if let Some(output) = self.out.pop_front() {
+                    return output;
+                }
+            }
+        }
+        Output::Idle { until: self.wakes_at() }
+    }
+
+    /// Whether nothing more will ever come out: the caller has gone and no order action is open.
+    pub fn is_over(&self) -> bool {
+        (self.hung_up || self.left) && self.out.is_empty() && !self.desk.is_busy()
+    }
+
+    fn wakes_at(&self) -> Option<CallTime> {
+        if self.hung_up || self.left {
+            return self.timers.get(&Timer::Action).copied();
+        }
+        self.timers.values().copied().chain([self.mouth.next_frame()]).chain(self.ear.starves_at()).min()
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        if self.answer.is_some() {
+            return;
+        }
+        self.mouth.set_rate(answer.rate);
+        self.language = answer.language;
+        self.mind.begin(&answer);
+        self.answer = Some(answer);
+        let greeting = self.settings.greeting(self.language);
+        self.mind.remember_agent(&greeting);
+        self.say(&greeting);
+    }
+
+    fn identified(&mut self, identity: Identity) {
+        self.mind.briefing.identified = matches!(identity.number, PresentedNumber::Number(_));
+        if let Some(language) = identity.language {
+            self.speak_language(language);
+        }
+        self.identity = Some(identity);
+    }
+
+    fn speak_language(&mut self, language: Language) {
+        if self.language != language {
+            self.language = language;
+            self.note(Note::Switched { language });
+        }
+    }
+
+    fn synthesized(&mut self, id: RequestId, piece: Speech) {
+        match piece {
+            Speech::Chunk { samples } => {
+                if let Some(item) = self.item(id) {
+                    item.add(&samples);
+                }
+            }
+            Speech::Done => {
+                if let Some(item) = self.item(id) {
+                    item.stage = Stage::Complete;
+                }
+            }
+            Speech::Failed { fault } => self.unspoken(id, &format!("{fault:?}")),
+        }
+    }
+
+    /// A clause that is queued or was cut and may go on.
+    fn item(&mut self, id: RequestId) -> Option<&mut Item> {
+        match self.interrupted.iter().position(|item| item.id == id) {
+            Some(place) => self.interrupted.get_mut(place),
+            None => self.mouth.item(id),
+        }
+    }
+
+    /// A clause could not be synthesised: once more, then without it. A read-back that was not said is no read-back.
+    fn unspoken(&mut self, id: RequestId, why: &str) {
+        let Some(item) = self.item(id) else { return };
+        if !item.retried && item.played_ms(crate::audio::Rate::HZ_8000) == 0 {
+            item.retried = true;
+            item.stage = Stage::Wanted;
+            return;
+        }
+        let item = self.mouth.remove(id);
+        self.note(Note::FellBack { from: "speaking".into(), to: "silence".into(), why: why.to_owned() });
+        if item.is_some_and(|item| item.read_back) && self.consent.void() {
+            self.leave_after(phrases::Fixed::Trouble, Leave::Transfer { summary: self.summary() });
+        }
+    }
+
+    fn said(&mut self, changes: Vec<Change>) {
+        for change in changes {
+            match change {
+                Change::Started(id) => {
+                    self.timers.remove(&Timer::Silence);
+                    if let Some((turn, last_sound)) = self.unanswered.take() {
+                        let after = self.now.since(last_sound).as_millis();
+                        let after_last_sound_ms = u32::try_from(after).unwrap_or(u32::MAX);
+                        self.note(Note::Answering { turn, after_last_sound_ms });
+                    }
+                    // An item of a single frame is already gone.
+                    if let Some(text) = self.mouth.item(id).map(|item| item.text.clone()) {
+                        self.note(Note::Saying { id, text });
+                    }
+                }
+                Change::Finished { id, played_ms, read_back, text: _ } => {
+                    self.note(Note::Said { id, played_ms, cut: false });
+                    if read_back && self.consent.played(id, self.now) {
+                        self.mind.briefing.awaiting_yes = true;
+                        let number = self.pending_number();
+                        self.note(Note::ReadBack { order_number: number });
+                    }
+                }
+            }
+        }
+        if self.mouth.is_idle() && !self.timers.contains_key(&Timer::Silence) {
+            self.watch_silence();
+        }
+    }
+
+    fn pending_number(&self) -> String {
+        self.consent.pending().map_or_else(String::new, |p| p.order.order_number.clone())
+    }
+
+    fn watch_silence(&mut self) {
+        let after = Duration::from_millis(u64::from(self.settings.caller_silence_ms));
+        self.timers.insert(Timer::Silence, self.now + after);
+    }
+
+    fn lagged(&mut self, engine: Engine, id: RequestId) {
+        match engine {
+            Engine::Hearing => self.unheard(),
+            Engine::Thinking => self.thinker_failed(id, "its queue is full"),
+            Engine::Speaking => self.unspoken(id, "its queue is full"),
+            Engine::Desk => self.settled(
+                id,
+                crate::orders::ActionOutcome::Unavailable { reason: crate::orders::Unavailable::Store },
+            ),
+        }
+    }
+
+    fn drain(&mut self) {
+        self.draining = true;
+        if self.leaving.is_none() && !self.desk.is_busy() && self.consent.pending().is_none() {
+            self.leave_after(phrases::Fixed::Draining, Leave::Transfer { summary: self.summary() });
+        }
+    }
+
+    fn hang_up(&mut self) {
+        if self.hung_up {
+            return;
+        }
+        self.hung_up = true;
+        self.consent.void();
+        self.abandon_thought();
+        self.timers.retain(|timer, _| *timer == Timer::Action);
+        self.drop_draft();
+    }
+
+    fn run_timers(&mut self) {
+        if let Some(change) = self.ear.starve(self.now) {
+            self.ear_changed(change);
+        }
+        while let Some((&timer, _)) = self.timers.iter().find(|(_, due)| **due <= self.now) {
+            self.timers.remove(&timer);
+            match timer {
+                Timer::Transcript => self.unheard(),
+                Timer::Completion => self.thinker_silent(),
+                Timer::Filler => self.filler(),
+                Timer::Action => self.action_overdue(),
+                Timer::Keypad => self.take_keys(),
+                Timer::Silence => self.silent(),
+                Timer::Maximum => {
+                    self.leave_after(phrases::Fixed::TooLong, Leave::Transfer { summary: self.summary() });
+                }
+                Timer::Leaving => self.leave_now(),
+            }
+        }
+    }
+
+    fn silent(&mut self) {
+        if self.ear.in_turn() || self.mind.is_thinking() || self.desk.is_busy() {
+            return self.watch_silence();
+        }
+        self.silences += 1;
+        if self.silences >= 2 {
+            self.leave_after(phrases::Fixed::Farewell, Leave::HangUp);
+        } else {
+            self.say_fixed(phrases::Fixed::AreYouThere);
+        }
+    }
+
+    /// Says goodbye (or why a person takes over), then leaves. A draft does not outlive the talk.
+    fn leave_after(&mut self, words: phrases::Fixed, how: Leave) {
+        if self.leaving.is_some() || self.hung_up {
+            return;
+        }
+        self.abandon_thought();
+        self.consent.void();
+        self.say_fixed(words);
+        self.leaving = Some(how);
+        self.timers.insert(Timer::Leaving, self.now + Duration::from_secs(12));
+    }
+
+    fn maybe_leave(&mut self) {
+        if self.leaving.is_some() && self.mouth.is_idle() {
+            self.leave_now();
+        }
+    }
+
+    fn leave_now(&mut self) {
+        let Some(how) = self.leaving.take() else { return };
+        if self.left || self.hung_up {
+            return;
+        }
+        self.left = true;
+        self.timers.retain(|timer, _| *timer == Timer::Action);
+        self.drop_draft();
+        self.out.push_back(Output::Leave { how });
+    }
+
+    /// What a person should know who takes the call over.
+    fn summary(&self) -> String {
+        let draft = self.mind.briefing.draft.as_ref().map(|o| format!("draft {}", o.order_number));
+        let placed = self.mind.briefing.placed.as_ref().map(|o| format!("placed {}", o.order_number));
+        draft.or(placed).unwrap_or_else(|| "no order yet".to_owned())
+    }
+
+    /// Queues these words, clause by clause.
+    fn say(&mut self, text: &str) -> Vec<RequestId> {
+        let clauses = crate::language::clauses(text);
+        clauses.iter().map(|clause| self.say_clause(clause, false)).collect()
+    }
+
+    fn say_fixed(&mut self, which: phrases::Fixed) {
+        let text = phrases::fixed(which, self.language);
+        self.mind.remember_agent(text);
+        self.say(text);
+    }
+
+    fn say_clause(&mut self, clause: &str, read_back: bool) -> RequestId {
+        let id = self.next_id();
+        self.queue_clause(Item::new(id, clause.to_owned(), read_back));
+        id
+    }
+
+    /// Says what came of an order: no interruption loses it.
+    fn say_surely(&mut self, text: &str) {
+        for clause in crate::language::clauses(text) {
+            let mut item = Item::new(self.next_id(), clause.to_string(), false);
+            item.essential = true;
+            self.queue_clause(item);
+        }
+    }
+
+    /// While the caller who cut the agent off still speaks, new words wait with the cut ones.
+    fn queue_clause(&mut self, item: Item) {
+        if self.turn.holds_floor() && self.ear.in_turn() {
+            self.interrupted.push(item);
+        } else {
+            self.mouth.say(item);
+        }
+    }
+
+    /// Asks for the sound of the next clauses.
+    fn ask_for_sound(&mut self) {
+        if self.hung_up || self.left || self.answer.is_none() {
+            return;
+        }
+        let (language, rate) = (self.language, self.mouth.rate());
+        while let Some(item) = self.mouth.wanted() {
+            item.stage = Stage::Requested;
+            let text = crate::language::spoken(&item.text, language);
+            let request = event::Synthesis { id: item.id, language, text, rate };
+            self.out.push_back(Output::Synthesize { request });
+        }
+    }
+
+    fn next_id(&mut self) -> RequestId {
+        self.last_id += 1;
+        RequestId(self.last_id)
+    }
+
+    fn note(&mut self, note: Note) {
+        self.out.push_back(Output::Note { note });
+    }
+}

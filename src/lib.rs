@@ -2,6 +2,7 @@
 
 pub mod ari;
 pub mod audio;
+pub mod audit;
 pub mod call;
 pub mod cli;
 pub mod config;

@@ -88,6 +88,8 @@ pub enum Thought {
     Delta { text: String },
     /// A whole tool call; its arguments are JSON as the model wrote it, not yet checked.
     ToolCall { call_ref: String, tool: String, arguments: String },
+    /// Another engine took over from the one that failed; its pieces follow.
+    FellBack { from: String, to: String, why: String },
     /// Nothing more comes.
     Done,
     /// Nothing more comes, and what came may be cut.

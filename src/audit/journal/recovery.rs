@@ -1,0 +1,237 @@
+//! What an earlier run left: where every unfinished call stands, and what was torn.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use uuid::Uuid;
+
+use super::writer::CallState;
+use super::{JournalError, Position, Recovered, segments};
+use crate::audit::chain::Record;
+use crate::audit::entry::EntryKind;
+use crate::audit::frame::{self, Extent, Payload, Scan, Tail};
+use crate::audit::open_intent::OpenIntent;
+use crate::audit::seal::SealKey;
+use crate::audit::settings::Settings;
+use crate::ids::{CallId, RequestId};
+
+/// Everything that the writer starts from.
+pub(super) struct State {
+    pub(super) journal: Uuid,
+    /// Calls that were not closed.
+    pub(super) calls: HashMap<CallId, CallState>,
+    pub(super) open: Vec<OpenIntent>,
+    pub(super) next_ordinal: u64,
+    /// The newest segment that holds records.
+    pub(super) previous: Option<Extent>,
+    /// Where the records end.
+    pub(super) end: Position,
+    pub(super) report: Recovered,
+}
+
+/// A segment as it was read: which of its bytes count, and what they hold.
+pub(crate) struct ReadSegment {
+    pub(crate) number: u64,
+    pub(crate) scan: Scan,
+    /// How many bytes count.
+    pub(crate) bytes: u64,
+}
+
+/// Reads one segment. `counted` is what the next segment's header says of it.
+pub(crate) fn read_segment(
+    folder: &Path,
+    number: u64,
+    counted: Option<u64>,
+) -> Result<ReadSegment, JournalError> {
+    let path = segments::path(folder, number);
+    let bytes =
+        std::fs::read(&path).map_err(|source| JournalError::io(&path, "reading the segment", source))?;
+    // What lies behind was written and never acknowledged, and its writer went on in the next segment.
+    let counts = counted.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(bytes.len());
+    let scan = frame::scan(bytes.get(..counts).unwrap_or(&bytes));
+    let end = scan.end;
+    Ok(ReadSegment { number, scan, bytes: end })
+}
+
+/// What each segment's successor says of it: the bytes that count.
+pub(crate) fn extents(folder: &Path, numbers: &[u64]) -> Result<BTreeMap<u64, u64>, JournalError> {
+    let mut extents = BTreeMap::new();
+    for number in numbers {
+        let header = read_header(folder, *number)?;
+        if let Some(previous) = header.and_then(|header| header.previous) {
+            extents.insert(previous.segment, previous.bytes);
+        }
+    }
+    Ok(extents)
+}
+
+/// A segment's header, if it has a good one.
+fn read_header(folder: &Path, number: u64) -> Result<Option<frame::Header>, JournalError> {
+    use std::io::Read as _;
+    let path = segments::path(folder, number);
+    let mut bytes = Vec::new();
+    std::fs::File::open(&path)
+        // A header is some 200 bytes: names are at most 64 characters.
+        .and_then(|file| file.take(4096).read_to_end(&mut bytes))
+        .map_err(|source| JournalError::io(&path, "reading the segment's header", source))?;
+    Ok(frame::scan(&bytes).frames.into_iter().find_map(|found| match found.payload {
+        Payload::Segment(header) if found.start == 0 => Some(header),
+        _ => None,
+    }))
+}
+
+/// Reads the whole folder, cuts a torn tail and drops an empty last segment.
+pub(super) fn recover(settings: &Settings, key: &SealKey) -> Result<State, JournalError> {
+    let folder = &settings.journal;
+    let numbers = segments::list(folder)
+        .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
+    let extents = extents(folder, &numbers)?;
+    let mut state = State {
+        journal: Uuid::now_v7(),
+        calls: HashMap::new(),
+        open: Vec::new(),
+        next_ordinal: 1,
+        previous: None,
+        end: Position::default(),
+        report: Recovered::default(),
+    };
+    let mut open = BTreeMap::new();
+    for (index, number) in numbers.iter().enumerate() {
+        let last = index + 1 == numbers.len();
+        let counted = extents.get(number).copied();
+        let segment = read_segment(folder, *number, counted)?;
+        state.read(settings, key, &mut open, &segment)?;
+        let path = segments::path(folder, *number);
+        match segment.scan.tail {
+            Tail::Torn { at } if last => {
+                let length = std::fs::metadata(&path)
+                    .map_err(|source| JournalError::io(&path, "measuring the segment", source))?
+                    .len();
+                state.report.torn_bytes += length.saturating_sub(at);
+            }
+            Tail::Torn { at } | Tail::Damaged { at } => state
+                .report
+                .damage
+                .push(format!("segment {number}: expected a whole frame at byte {at}, found something else")),
+            Tail::Clean if counted.is_some_and(|counted| segment.bytes < counted) => {
+                state.report.damage.push(format!(
+                    "segment {number}: expected {} bytes of frames, found {}",
+                    counted.unwrap_or_default(),
+                    segment.bytes
+                ));
+            }
+            Tail::Clean => {}
+        }
+        if !last {
+            state.advance(&segment);
+            continue;
+        }
+        let holds_records =
+            segment.scan.frames.iter().any(|found| matches!(found.payload, Payload::Record(_)));
+        if holds_records || matches!(segment.scan.tail, Tail::Damaged { .. }) {
+            // Everything after the last good frame is zeros or torn; a damaged segment is left as it is.
+            if !matches!(segment.scan.tail, Tail::Damaged { .. }) {
+                cut(&path, segment.bytes)?;
+            }
+            state.advance(&segment);
+        } else {
+            // It would only pile up: one for every restart without a call.
+            std::fs::remove_file(&path)
+                .map_err(|source| JournalError::io(&path, "removing the empty segment", source))?;
+        }
+    }
+    if let (Some(first), Some(last)) = (numbers.first(), numbers.last())
+        && last - first + 1 != numbers.len() as u64
+    {
+        state.report.damage.push(format!("expected segments {first} to {last}, found {}", numbers.len()));
+    }
+    for damage in &state.report.damage {
+        tracing::error!(journal.folder = %folder.display(), "the journal is damaged: {damage}");
+    }
+    state.report.interrupted_calls = state.calls.len();
+    state.open = open.into_values().collect();
+    Ok(state)
+}
+
+impl State {
+    fn read(
+        &mut self,
+        settings: &Settings,
+        key: &SealKey,
+        open: &mut BTreeMap<(CallId, RequestId), OpenIntent>,
+        segment: &ReadSegment,
+    ) -> Result<(), JournalError> {
+        for found in &segment.scan.frames {
+            match &found.payload {
+                Payload::Segment(header) => {
+                    if header.node != settings.node {
+                        return Err(JournalError::OtherNode {
+                            folder: settings.journal.clone(),
+                            expected: settings.node.clone(),
+                            found: header.node.clone(),
+                        });
+                    }
+                    self.journal = header.journal;
+                    self.next_ordinal = self.next_ordinal.max(header.next_ordinal);
+                }
+                Payload::Record(record) => self.take(key, open, record),
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, key: &SealKey, open: &mut BTreeMap<(CallId, RequestId), OpenIntent>, record: &Record) {
+        match record.entry.kind {
+            EntryKind::CallOpened => {
+                let ordinal = record.entry.body.get("ordinal").and_then(serde_json::Value::as_u64);
+                if let Some(ordinal) = ordinal {
+                    self.next_ordinal = self.next_ordinal.max(ordinal.saturating_add(1));
+                }
+            }
+            EntryKind::CallClosed => {
+                self.calls.remove(&record.call);
+                return;
+            }
+            _ => {}
+        }
+        let call = self.calls.entry(record.call).or_insert_with(|| CallState {
+            next_seq: 0,
+            last: record.prev,
+            open: BTreeSet::new(),
+            closing: false,
+            opened: None,
+        });
+        call.next_seq = record.seq.saturating_add(1);
+        call.last = record.hash;
+        let Some(id) = record.entry.request else { return };
+        if record.entry.kind == EntryKind::Intent {
+            if let Some(intent) = OpenIntent::recovered(record, key) {
+                call.open.insert(id);
+                open.insert((record.call, id), intent);
+            }
+        } else if record.entry.settles() {
+            call.open.remove(&id);
+            open.remove(&(record.call, id));
+        } else if record.entry.kind == EntryKind::Outcome
+            && let Some(intent) = open.get_mut(&(record.call, id))
+        {
+            intent.asked = true;
+        }
+    }
+
+    fn advance(&mut self, segment: &ReadSegment) {
+        self.previous = Some(Extent { segment: segment.number, bytes: segment.bytes });
+        self.end = Position { segment: segment.number, offset: segment.bytes };
+    }
+}
+
+fn cut(path: &Path, bytes: u64) -> Result<(), JournalError> {
+    std::fs::OpenOptions::new()
+        .write(true)
+        .open(path)
+        .and_then(|file| {
+            file.set_len(bytes)?;
+            file.sync_all()
+        })
+        .map_err(|source| JournalError::io(path, "cutting the segment's tail", source))
+}

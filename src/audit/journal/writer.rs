@@ -1,0 +1,539 @@
+//! The writer thread: the only one that touches the segments and the chains.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+
+use super::{JournalError, Position, ReadOnly, Receipt, SEGMENT_BYTES, Shared, segments};
+use crate::audit::chain::{Digest, Genesis, Record, whole_micros};
+use crate::audit::entry::{Entry, EntryKind};
+use crate::audit::frame::{self, Extent, Header, Payload};
+use crate::audit::open_intent::OpenIntent;
+use crate::audit::seal::SealKey;
+use crate::audit::settings::Settings;
+use crate::audit::storage::{Segment, Storage};
+use crate::ids::{CallId, RequestId};
+
+/// What the writer answers.
+pub(super) type Answer = Result<Receipt, JournalError>;
+
+/// What the handles ask of the writer.
+pub(super) enum Command {
+    Open {
+        call: CallId,
+        caller: Option<String>,
+        started_at: DateTime<Utc>,
+        ack: oneshot::Sender<Answer>,
+    },
+    Append {
+        call: CallId,
+        entry: Box<Entry>,
+        ack: Option<oneshot::Sender<Answer>>,
+    },
+    Close {
+        call: CallId,
+        ack: oneshot::Sender<Answer>,
+    },
+    /// Close what an earlier run left open, each call once its intents are settled.
+    CloseInterrupted,
+    Stop {
+        ack: oneshot::Sender<Answer>,
+    },
+}
+
+/// Where an unfinished call's chain stands.
+#[derive(Clone, Debug)]
+pub(super) struct CallState {
+    pub(super) next_seq: u32,
+    pub(super) last: Digest,
+    pub(super) open: BTreeSet<RequestId>,
+    /// To be closed when the last of `open` is settled.
+    pub(super) closing: bool,
+    /// When this run opened it; none when an earlier run left it.
+    pub(super) opened: Option<Instant>,
+}
+
+/// What a writer starts with.
+pub(super) struct Start {
+    /// The folder's lock: released when the thread ends.
+    pub(super) lock: std::fs::File,
+    pub(super) storage: Box<dyn Storage>,
+    pub(super) key: SealKey,
+    pub(super) calls: HashMap<CallId, CallState>,
+    pub(super) next_ordinal: u64,
+    pub(super) previous: Option<Extent>,
+}
+
+/// Everything that shares one write and one sync.
+#[derive(Default)]
+struct Batch {
+    /// Payloads, ready to be framed.
+    payloads: Vec<Vec<u8>>,
+    bytes: usize,
+    answers: Vec<Waiting>,
+    changes: Vec<Change>,
+    /// The calls as they were before, for the case that nothing gets written.
+    before: HashMap<CallId, Option<CallState>>,
+    ordinal_before: Option<u64>,
+}
+
+/// Somebody who waits for the batch.
+struct Waiting {
+    ack: oneshot::Sender<Answer>,
+    answer: Answer,
+    /// The intent that is to be withdrawn when nobody waits any more.
+    intent: Option<(CallId, Box<Entry>)>,
+}
+
+/// What a batch changes in the list of open intents.
+enum Change {
+    Opened(Box<OpenIntent>),
+    Asked(CallId, RequestId),
+    Settled(CallId, RequestId),
+}
+
+/// A segment that is being written.
+struct Current {
+    file: Box<dyn Segment>,
+    number: u64,
+    /// What is synced ends here.
+    offset: u64,
+}
+
+struct Writer {
+    with: Start,
+    next_number: u64,
+    current: Option<Current>,
+    shared: Arc<Shared>,
+    free_space_floor_bytes: u64,
+    /// None without a database.
+    backlog_max_bytes: Option<u64>,
+    looked_at: Instant,
+}
+
+/// Makes the first segment and starts the thread.
+pub(super) fn start(
+    settings: &Settings,
+    with: Start,
+    shared: &Arc<Shared>,
+    queue: Receiver<Command>,
+) -> Result<(), JournalError> {
+    let newest = segments::list(&settings.journal)
+        .map_err(|source| JournalError::io(&settings.journal, "listing the journal's folder", source))?;
+    let mut writer = Writer {
+        with,
+        next_number: newest.last().map_or(1, |newest| newest + 1),
+        current: None,
+        shared: Arc::clone(shared),
+        free_space_floor_bytes: settings.free_space_floor_bytes,
+        backlog_max_bytes: settings.database_url.is_some().then_some(settings.backlog_max_bytes),
+        looked_at: Instant::now(),
+    };
+    writer.write_to_new_segment(&[]).map_err(|source| {
+        JournalError::io(&settings.journal, "making a segment in the journal's folder", source)
+    })?;
+    writer.look_around();
+    std::thread::Builder::new()
+        .name("audit-journal".to_owned())
+        .spawn(move || writer.run(&queue))
+        .map(drop)
+        .map_err(|source| JournalError::io(&settings.journal, "starting the writer thread for", source))
+}
+
+impl Writer {
+    fn run(mut self, queue: &Receiver<Command>) {
+        let mut stopping = None;
+        while stopping.is_none() {
+            let first = match queue.recv_timeout(LOOK_EVERY) {
+                Ok(command) => Some(command),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            if self.looked_at.elapsed() >= LOOK_EVERY {
+                self.look_around();
+            }
+            let mut batch = Batch::default();
+            let mut next = first;
+            while let Some(command) = next {
+                if let Command::Stop { ack } = command {
+                    stopping = Some(ack);
+                    break;
+                }
+                self.take(command, &mut batch);
+                let full = batch.answers.len() >= BATCH_COMMANDS || batch.bytes >= BATCH_BYTES;
+                next = if full { None } else { queue.try_recv().ok() };
+            }
+            let withdrawn = self.commit(batch);
+            if !withdrawn.is_empty() {
+                let mut batch = Batch::default();
+                for (call, intent) in withdrawn {
+                    self.append(call, Entry::withdrawn(&intent), None, &mut batch);
+                }
+                self.commit(batch);
+            }
+        }
+        if let Some(mut current) = self.current.take() {
+            // Only saves space: the zeros behind the last frame mean nothing.
+            let _ = current.file.cut(current.offset);
+        }
+        drop(self.with.lock);
+        if let Some(ack) = stopping {
+            // The hash of nothing: a receipt that nobody reads.
+            let _ = ack.send(Ok(Receipt { seq: 0, hash: Digest::from([0; 32]) }));
+        }
+    }
+
+    fn take(&mut self, command: Command, batch: &mut Batch) {
+        match command {
+            Command::Open { call, caller, started_at, ack } => {
+                self.open(call, caller, started_at, ack, batch);
+            }
+            Command::Append { call, entry, ack } => self.append(call, *entry, ack, batch),
+            Command::Close { call, ack } => {
+                let answer = match self.with.calls.get_mut(&call) {
+                    None => Err(JournalError::NotOpen(call)),
+                    Some(state) if !state.open.is_empty() => {
+                        state.closing = true;
+                        Ok(Receipt { seq: state.next_seq, hash: state.last })
+                    }
+                    Some(_) => self.close(call, batch),
+                };
+                batch.answers.push(Waiting { ack, answer, intent: None });
+            }
+            Command::CloseInterrupted => {
+                let interrupted: Vec<_> = self
+                    .with
+                    .calls
+                    .iter_mut()
+                    .filter(|(_, state)| state.opened.is_none())
+                    .filter_map(|(call, state)| {
+                        state.closing = true;
+                        state.open.is_empty().then_some(*call)
+                    })
+                    .collect();
+                for call in interrupted {
+                    if let Err(error) = self.close(call, batch) {
+                        tracing::error!(call.id = %call, "closing an interrupted call failed: {error}");
+                    }
+                }
+            }
+            Command::Stop { .. } => unreachable!("the loop takes Stop out"),
+        }
+    }
+
+    fn open(
+        &mut self,
+        call: CallId,
+        caller: Option<String>,
+        started_at: DateTime<Utc>,
+        ack: oneshot::Sender<Answer>,
+        batch: &mut Batch,
+    ) {
+        let started_at = whole_micros(started_at);
+        let answer = if self.shared.read_only() == Some(ReadOnly::DiskFailed) {
+            Err(JournalError::ReadOnly(ReadOnly::DiskFailed))
+        } else if self.with.calls.contains_key(&call) {
+            Err(JournalError::OpenedBefore(call))
+        } else {
+            let genesis = Genesis {
+                journal: self.shared.id,
+                node: self.shared.node.clone(),
+                call,
+                ordinal: self.with.next_ordinal,
+                started_at,
+            };
+            let last = genesis.hash();
+            let state = CallState {
+                next_seq: 0,
+                last,
+                open: BTreeSet::new(),
+                closing: false,
+                opened: Some(Instant::now()),
+            };
+            batch.before.entry(call).or_insert(None);
+            batch.ordinal_before.get_or_insert(self.with.next_ordinal);
+            self.with.calls.insert(call, state);
+            self.with.next_ordinal += 1;
+            let body = opening(&genesis, caller);
+            self.write(call, Entry::new(EntryKind::CallOpened, body, 0), batch)
+        };
+        batch.answers.push(Waiting { ack, answer, intent: None });
+    }
+
+    fn append(
+        &mut self,
+        call: CallId,
+        entry: Entry,
+        ack: Option<oneshot::Sender<Answer>>,
+        batch: &mut Batch,
+    ) {
+        // Nobody waits any more: it was never written, so nothing happened.
+        if ack.as_ref().is_some_and(oneshot::Sender::is_closed) {
+            return;
+        }
+        let is_intent = entry.kind == EntryKind::Intent;
+        let answer = match self.shared.read_only() {
+            Some(reason) if is_intent || reason == ReadOnly::DiskFailed => {
+                Err(JournalError::ReadOnly(reason))
+            }
+            _ if !self.with.calls.contains_key(&call) => Err(JournalError::NotOpen(call)),
+            _ => {
+                let intent = is_intent.then(|| Box::new(entry.clone()));
+                let answer = self.write(call, entry, batch);
+                if let Some(ack) = ack {
+                    let intent = intent.map(|intent| (call, intent));
+                    batch.answers.push(Waiting { ack, answer, intent });
+                } else if let Err(error) = answer {
+                    tracing::warn!(call.id = %call, "an entry was not journaled: {error}");
+                }
+                return;
+            }
+        };
+        match ack {
+            Some(ack) => batch.answers.push(Waiting { ack, answer, intent: None }),
+            None => tracing::warn!(call.id = %call, "an entry was not journaled: {answer:?}"),
+        }
+    }
+
+    /// Puts an entry of an open call into the batch, and the call's closing after it when it was the last to wait for.
+    fn write(&mut self, call: CallId, entry: Entry, batch: &mut Batch) -> Answer {
+        let state = self.with.calls.get_mut(&call).ok_or(JournalError::NotOpen(call))?;
+        batch.before.entry(call).or_insert_with(|| Some(state.clone()));
+        let private = entry.private.clone();
+        // Revealed to be sealed.
+        let sealed = match &private {
+            Some(value) => Some(self.with.key.seal(call, state.next_seq, value.reveal())?),
+            None => None,
+        };
+        let record = Record::new(call, state.next_seq, Utc::now(), state.last, entry, sealed);
+        let receipt = Receipt { seq: record.seq, hash: record.hash };
+        let payload = Payload::Record(Box::new(record));
+        let json = payload.to_json().ok_or(JournalError::TooLarge)?;
+        let Payload::Record(record) = payload else { unreachable!("made two lines above") };
+        state.next_seq += 1;
+        state.last = receipt.hash;
+        batch.bytes += json.len();
+        batch.payloads.push(json);
+        let entry = &record.entry;
+        if let Some(id) = entry.request {
+            if entry.kind == EntryKind::Intent {
+                if let Some(intent) = OpenIntent::written(&record, private) {
+                    state.open.insert(id);
+                    batch.changes.push(Change::Opened(Box::new(intent)));
+                }
+            } else if entry.settles() {
+                state.open.remove(&id);
+                batch.changes.push(Change::Settled(call, id));
+            } else if entry.kind == EntryKind::Outcome {
+                batch.changes.push(Change::Asked(call, id));
+            }
+        }
+        if state.closing && state.open.is_empty() && entry.kind != EntryKind::CallClosed {
+            self.close(call, batch)?;
+        }
+        Ok(receipt)
+    }
+
+    fn close(&mut self, call: CallId, batch: &mut Batch) -> Answer {
+        let state = self.with.calls.get(&call).ok_or(JournalError::NotOpen(call))?;
+        let body = json!({ "entries": state.next_seq + 1, "interrupted": state.opened.is_none() });
+        let offset = state.opened.map_or(Duration::ZERO, |opened| opened.elapsed());
+        let offset_ms = u64::try_from(offset.as_millis()).unwrap_or(u64::MAX);
+        let answer = self.write(call, Entry::new(EntryKind::CallClosed, body, offset_ms), batch)?;
+        self.with.calls.remove(&call);
+        Ok(answer)
+    }
+
+    /// Writes and syncs a batch and tells everybody. Returns the intents that nobody waits for any more.
+    fn commit(&mut self, mut batch: Batch) -> Vec<(CallId, Box<Entry>)> {
+        if !batch.payloads.is_empty() {
+            match self.persist(&batch.payloads) {
+                Ok(()) => self.apply(std::mem::take(&mut batch.changes)),
+                Err(error) => {
+                    let error = Arc::new(error);
+                    for (call, before) in batch.before {
+                        match before {
+                            Some(state) => self.with.calls.insert(call, state),
+                            None => self.with.calls.remove(&call),
+                        };
+                    }
+                    self.with.next_ordinal = batch.ordinal_before.unwrap_or(self.with.next_ordinal);
+                    for waiting in &mut batch.answers {
+                        if waiting.answer.is_ok() {
+                            waiting.answer = Err(JournalError::Io {
+                                path: self.shared.folder.clone(),
+                                doing: "writing to the journal",
+                                source: Arc::clone(&error),
+                            });
+                        }
+                    }
+                }
+            }
+        }
+        let mut withdrawn = Vec::new();
+        for waiting in batch.answers {
+            let written = waiting.answer.is_ok();
+            if waiting.ack.send(waiting.answer).is_err() && written {
+                withdrawn.extend(waiting.intent);
+            }
+        }
+        withdrawn
+    }
+
+    /// One batch on the disk: in this segment, or when that fails in a new one, once.
+    fn persist(&mut self, payloads: &[Vec<u8>]) -> io::Result<()> {
+        let began = Instant::now();
+        let result = match self.write_to_current(payloads) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(error)) => {
+                metrics::counter!("audit_journal_disk_errors_total").increment(1);
+                tracing::error!("a journal segment failed and is dead, going on in a new one: {error}");
+                self.bury();
+                self.write_to_new_segment(payloads)
+            }
+            None => self.write_to_new_segment(payloads),
+        };
+        match &result {
+            Ok(()) => {
+                metrics::counter!("audit_journal_entries_total").increment(payloads.len() as u64);
+                metrics::histogram!("audit_journal_sync_seconds").record(began.elapsed());
+            }
+            Err(error) => {
+                metrics::counter!("audit_journal_disk_errors_total").increment(1);
+                tracing::error!("a second journal segment failed: {error}");
+                self.shared.set_read_only(Some(ReadOnly::DiskFailed));
+            }
+        }
+        result
+    }
+
+    /// None when the batch does not fit any more, or there is no segment.
+    fn write_to_current(&mut self, payloads: &[Vec<u8>]) -> Option<io::Result<()>> {
+        let current = self.current.as_mut()?;
+        let mut bytes = Vec::new();
+        let start = u32::try_from(current.offset).ok()?;
+        payloads.iter().for_each(|json| frame::push(json, start, &mut bytes));
+        let end = current.offset + bytes.len() as u64;
+        if end > SEGMENT_BYTES {
+            self.bury();
+            return None;
+        }
+        let written = current.file.write_at(&bytes, current.offset).and_then(|()| current.file.sync());
+        if written.is_ok() {
+            current.offset = end;
+            self.synced(bytes.len() as u64);
+        }
+        Some(written)
+    }
+
+    /// Leaves the current segment for good; what is behind its synced end does not count.
+    fn bury(&mut self) {
+        if let Some(mut current) = self.current.take() {
+            self.with.previous = Some(Extent { segment: current.number, bytes: current.offset });
+            // The next header says the same; should that never be written, this may still help.
+            let _ = current.file.cut(current.offset);
+        }
+    }
+
+    fn write_to_new_segment(&mut self, payloads: &[Vec<u8>]) -> io::Result<()> {
+        let number = self.next_number;
+        let header = Payload::Segment(Header {
+            version: 1,
+            journal: self.shared.id,
+            node: self.shared.node.clone(),
+            segment: number,
+            next_ordinal: self.with.next_ordinal,
+            previous: self.with.previous,
+        });
+        let header = header.to_json().ok_or_else(|| io::Error::other("the header is too large"))?;
+        let mut bytes = Vec::new();
+        frame::push(&header, 0, &mut bytes);
+        payloads.iter().for_each(|json| frame::push(json, 0, &mut bytes));
+        let mut file = self.with.storage.create(&segments::name(number), SEGMENT_BYTES)?;
+        self.next_number += 1;
+        if let Err(error) = file.write_at(&bytes, 0).and_then(|()| file.sync()) {
+            // An empty segment is removed by the next start.
+            let _ = file.cut(0);
+            return Err(error);
+        }
+        self.current = Some(Current { file, number, offset: bytes.len() as u64 });
+        self.synced(bytes.len() as u64);
+        Ok(())
+    }
+
+    fn synced(&self, bytes: u64) {
+        if let Some(current) = &self.current {
+            let end = Position { segment: current.number, offset: current.offset };
+            self.shared.backlog_bytes.fetch_add(bytes, Ordering::AcqRel);
+            self.shared.durable.send_replace(end);
+        }
+    }
+
+    fn apply(&self, changes: Vec<Change>) {
+        let mut open = self.shared.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for change in changes {
+            match change {
+                Change::Opened(intent) => {
+                    open.insert((intent.call, intent.id), *intent);
+                }
+                Change::Asked(call, id) => {
+                    if let Some(intent) = open.get_mut(&(call, id)) {
+                        intent.asked = true;
+                    }
+                }
+                Change::Settled(call, id) => {
+                    open.remove(&(call, id));
+                }
+            }
+        }
+    }
+
+    /// Free space and backlog: both may close the journal to intents, and open it again.
+    fn look_around(&mut self) {
+        self.looked_at = Instant::now();
+        if self.shared.read_only() == Some(ReadOnly::DiskFailed) {
+            return;
+        }
+        let backlog = self.shared.backlog_bytes.load(Ordering::Acquire);
+        let space_low = match self.with.storage.free_bytes() {
+            Ok(free) => free < self.free_space_floor_bytes,
+            Err(error) => {
+                tracing::warn!("the free space of the journal's disk is not known: {error}");
+                false
+            }
+        };
+        let reason = if space_low {
+            Some(ReadOnly::SpaceLow)
+        } else if self.backlog_max_bytes.is_some_and(|most| backlog > most) {
+            Some(ReadOnly::Backlog)
+        } else {
+            None
+        };
+        self.shared.set_read_only(reason);
+    }
+}
+
+/// The public part of a call's first entry: what its h0 is made of, and the masked number.
+fn opening(genesis: &Genesis, caller: Option<String>) -> Value {
+    json!({
+        "journal": genesis.journal,
+        "node": genesis.node,
+        "ordinal": genesis.ordinal,
+        "started_at": genesis.started_at,
+        "caller": caller,
+    })
+}
+
+/// How often free space and backlog are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Most commands of one sync. Chosen: a hundred calls with two each.
+const BATCH_COMMANDS: usize = 256;
+/// Bytes after which a batch takes no more.
+const BATCH_BYTES: usize = 1 << 20;

@@ -1,0 +1,61 @@
+//! An intent whose outcome nobody knows.
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::chain::Record;
+use super::seal::SealKey;
+use crate::ids::{CallId, Pii, RequestId};
+use crate::orders::ActionRequest;
+
+/// An intent in the journal without an outcome, or with an unknown one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OpenIntent {
+    pub call: CallId,
+    pub id: RequestId,
+    /// When it was written, by the wall clock.
+    pub at: DateTime<Utc>,
+    /// Milliseconds since the call was accepted.
+    pub offset_ms: u64,
+    pub action: Option<String>,
+    pub key: Option<Uuid>,
+    pub order_id: Option<Uuid>,
+    /// Whether an outcome `unknown` stands in the journal: the request certainly left.
+    pub asked: bool,
+    private: Option<Pii<Value>>,
+}
+
+impl OpenIntent {
+    /// The request as it was, to be sent again under the same key. None when the sealed part cannot be read (the
+    /// sealing key is another, or the record is damaged): then only an operator can find out.
+    pub fn request(&self) -> Option<ActionRequest> {
+        // Revealed to be sent to the store once more, as it was the first time.
+        let value = self.private.as_ref()?.reveal().clone();
+        serde_json::from_value(value).ok()
+    }
+
+    /// From an intent that is just being written.
+    pub(super) fn written(record: &Record, private: Option<Pii<Value>>) -> Option<Self> {
+        Some(Self {
+            call: record.call,
+            id: record.entry.request?,
+            at: record.at,
+            offset_ms: record.entry.offset_ms,
+            action: record.entry.action.clone(),
+            key: record.entry.idem_key,
+            order_id: record.entry.order_id,
+            asked: false,
+            private,
+        })
+    }
+
+    /// From an intent that an earlier run wrote.
+    pub(super) fn recovered(record: &Record, key: &SealKey) -> Option<Self> {
+        let private = match (&record.sealed, record.pii_commit) {
+            (Some(sealed), Some(commit)) => key.open(record.call, record.seq, sealed, commit).ok(),
+            _ => None,
+        };
+        Self::written(record, private.map(Pii::new))
+    }
+}

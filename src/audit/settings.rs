@@ -1,0 +1,113 @@
+//! The `[audit]` section of the configuration.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// Where the audit is kept and when it refuses to go on.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Folder of the journal's segments. Default `audit-journal` in the working folder. It must be on a local disk
+    /// whose `fdatasync` means it; one process holds it at a time.
+    pub journal: PathBuf,
+    /// PostgreSQL URL that the journal is copied to. None: entries stay in the journal, no segment is ever deleted,
+    /// and the free-space floor is what ends the growth.
+    pub database_url: Option<secrecy::SecretString>,
+    /// This server's name in every call's chain, 1 to 64 characters. Default `orderline`. It belongs to the journal
+    /// folder for good: opening the folder under another name is refused.
+    pub node: String,
+    /// Free space in bytes under which intents are refused. Default 256 MiB: 32 segments, hours of calls in which
+    /// somebody can react. Zero switches the check off, and a full disk is met without warning.
+    pub free_space_floor_bytes: u64,
+    /// How many bytes may wait for PostgreSQL before intents are refused. Default 1 GiB, about a million entries.
+    /// Without `database_url` it has no effect.
+    pub backlog_max_bytes: u64,
+    /// Days that a segment is kept after PostgreSQL has confirmed all of it. Default 7.
+    pub grace_days: u32,
+    /// File with the 32-byte key that seals personal values in the journal. Made on first start. Default: `seal.key`
+    /// in the journal's folder; a path on another volume keeps a stolen journal unreadable. Lost, the sealed values
+    /// are lost with it, and open intents go to an operator.
+    pub key_file: Option<PathBuf>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            journal: PathBuf::from("audit-journal"),
+            database_url: None,
+            node: "orderline".to_owned(),
+            free_space_floor_bytes: 256 << 20,
+            backlog_max_bytes: 1 << 30,
+            grace_days: 7,
+            key_file: None,
+        }
+    }
+}
+
+impl Settings {
+    /// Everything that is wrong with the section, each as one sentence; empty when it is good.
+    pub fn problems(&self) -> Vec<String> {
+        use secrecy::ExposeSecret;
+        let mut problems = Vec::new();
+        if self.journal.as_os_str().is_empty() {
+            problems.push("audit.journal: expected a folder, found an empty path".to_owned());
+        } else if self.journal.exists() && !self.journal.is_dir() {
+            problems.push(format!("audit.journal: expected a folder, {} is a file", self.journal.display()));
+        }
+        let characters = self.node.chars().count();
+        if !(1..=64).contains(&characters) || self.node.chars().any(char::is_control) {
+            problems.push(format!(
+                "audit.node: expected 1 to 64 printable characters, found {characters} characters"
+            ));
+        }
+        if let Some(url) = &self.database_url {
+            // The URL carries a password: only what is wrong with it is said, never the URL.
+            match url::Url::parse(url.expose_secret()) {
+                Ok(url) if matches!(url.scheme(), "postgres" | "postgresql") => {}
+                Ok(url) => problems.push(format!(
+                    "audit.database_url: expected postgres://…, found the scheme {}",
+                    url.scheme()
+                )),
+                Err(error) => problems.push(format!("audit.database_url: expected postgres://…: {error}")),
+            }
+        }
+        let least = 2 * super::journal::SEGMENT_BYTES;
+        if self.backlog_max_bytes < least {
+            problems.push(format!(
+                "audit.backlog_max_bytes: expected at least two segments ({least}), found {}",
+                self.backlog_max_bytes
+            ));
+        }
+        problems
+    }
+
+    /// The file that holds the sealing key.
+    pub fn key_path(&self) -> PathBuf {
+        self.key_file.clone().unwrap_or_else(|| self.journal.join("seal.key"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_settings_are_good() {
+        assert_eq!(Settings::default().problems(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn all_problems_are_told_at_once_and_no_password_among_them() {
+        let settings = Settings {
+            journal: PathBuf::new(),
+            database_url: Some("mysql://user:hunter2@host/db".into()),
+            node: String::new(),
+            backlog_max_bytes: 1,
+            ..Settings::default()
+        };
+        let problems = settings.problems();
+        assert_eq!(problems.len(), 4, "{problems:?}");
+        assert!(!problems.join("\n").contains("hunter2"), "{problems:?}");
+    }
+}

@@ -1,0 +1,399 @@
+//! The mind: what a turn means here and now, and what the thinker says to it.
+//!
+//! A few things never depend on a thinker: cancelling, reaching a person, saying goodbye, and the yes to a read-back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::conversation::consent::Consent;
+use crate::conversation::event::{Answer, Briefing, Completion, Leave, Message, Note, Thought};
+use crate::conversation::phrases::Fixed;
+use crate::conversation::playout::Item;
+use crate::conversation::{Conversation, Output, Timer};
+use crate::ids::RequestId;
+use crate::language::{self, ClauseSplitter};
+use crate::orders::{Assent, ToolName};
+
+/// A tool call as the thinker made it, to be carried out when its completion is whole.
+#[derive(Clone, Debug)]
+pub(super) struct Called {
+    pub(super) call_ref: String,
+    pub(super) tool: String,
+    pub(super) arguments: String,
+}
+
+/// What the call knows and thinks.
+#[derive(Debug, Default)]
+pub(super) struct Dialogue {
+    pub(super) briefing: Briefing,
+    pub(super) history: Vec<Message>,
+    /// The completion being waited for.
+    thinking: Option<RequestId>,
+    /// Its words, cut into clauses as they come.
+    splitter: Option<ClauseSplitter>,
+    /// Its words so far.
+    words: String,
+    /// Its tool calls so far.
+    calls: Vec<Called>,
+    /// Completions since the caller's last words.
+    rounds: u32,
+    /// Failures in a row.
+    failures: u32,
+    detect: bool,
+    understood: u32,
+    hints: Option<Arc<[String]>>,
+}
+
+impl Dialogue {
+    pub(super) fn begin(&mut self, answer: &Answer) {
+        self.briefing.today = Some(answer.today);
+        self.briefing.can_transfer = true;
+        self.detect = answer.detect_language;
+    }
+
+    /// Whether the recogniser should find the language out: only in the caller's first words.
+    pub(super) fn detects_language(&self) -> bool {
+        self.detect && self.understood == 0
+    }
+
+    /// Words that are likely now: the products that were told.
+    pub(super) fn hints(&mut self) -> Arc<[String]> {
+        Arc::clone(
+            self.hints.get_or_insert_with(|| self.briefing.products.iter().map(|p| p.name.clone()).collect()),
+        )
+    }
+
+    /// The facts have changed.
+    pub(super) fn refresh_hints(&mut self) {
+        self.hints = None;
+    }
+
+    pub(super) fn is_thinking(&self) -> bool {
+        self.thinking.is_some()
+    }
+
+    /// The agent says this.
+    pub(super) fn remember_agent(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.history.push(Message::Agent { text: text.to_owned() });
+        }
+    }
+
+    /// Of what was to be said, these clauses were cut: history forgets what the caller did not hear.
+    pub(super) fn heard_only(&mut self, unsaid: &[Item]) {
+        if unsaid.is_empty() {
+            return;
+        }
+        let last = self.history.iter_mut().rev().find_map(|message| match message {
+            Message::Agent { text } => Some(text),
+            _ => None,
+        });
+        let Some(text) = last else { return };
+        for item in unsaid.iter().rev() {
+            if let Some(start) = text.rfind(item.text.trim()) {
+                let end = start + item.heard().len();
+                text.truncate(end);
+            }
+        }
+        text.push('…');
+    }
+}
+
+impl Conversation {
+    /// The caller's words, whole.
+    pub(super) fn caller_said(&mut self, text: &str) {
+        self.mind.understood += 1;
+        self.mind.rounds = 0;
+        self.abandon_thought();
+        self.mind.history.push(Message::Caller { text: text.to_owned() });
+        if self.leaving.is_some() {
+            if self.leaving != Some(Leave::HangUp) || language::says_goodbye(text, self.language) {
+                return;
+            }
+            // The caller has thought of something else before the line dropped.
+            self.leaving = None;
+            self.timers.remove(&Timer::Leaving);
+        }
+        if language::wants_cancel(text, self.language) && self.has_something_to_cancel() {
+            return self.cancel_by_word();
+        }
+        if language::wants_operator(text, self.language) {
+            return self.transfer();
+        }
+        if self.consent.pending().is_some() {
+            return self.answer_to_read_back(text);
+        }
+        if language::says_goodbye(text, self.language) {
+            return self.leave_after(Fixed::Farewell, Leave::HangUp);
+        }
+        if !self.desk.hold_thought() {
+            self.think();
+        }
+    }
+
+    fn has_something_to_cancel(&self) -> bool {
+        self.mind.briefing.draft.is_some() || self.consent.pending().is_some() || self.desk.is_drafting()
+    }
+
+    pub(super) fn transfer(&mut self) {
+        let summary = self.summary();
+        self.leave_after(Fixed::Transferring, Leave::Transfer { summary });
+    }
+
+    /// What the caller says while an order is read back or a yes is awaited.
+    fn answer_to_read_back(&mut self, text: &str) {
+        let answer = language::answer(text, self.language);
+        if self.consent.is_reading() {
+            // They spoke over it. A yes to half of it is none: read it again. Anything else changes it.
+            if answer == language::Answer::Yes
+                && let Some(pending) = self.consent.pending().cloned()
+            {
+                self.read_back(pending);
+                return;
+            }
+        } else if answer == language::Answer::Yes {
+            return self.agreed(Assent::Spoken { transcript: text.to_owned() }, self.turn.began());
+        }
+        self.void_consent();
+        if answer == language::Answer::No {
+            self.say_fixed(Fixed::WhatToChange);
+        } else {
+            self.think();
+        }
+    }
+
+    pub(super) fn agreed(&mut self, assent: Assent, began: crate::conversation::CallTime) {
+        let pending = self.consent.pending().cloned();
+        let draft = self.mind.briefing.draft.clone();
+        self.mind.briefing.awaiting_yes = false;
+        match self.consent.agree(draft.as_ref(), assent, began) {
+            Some((pending, evidence)) => {
+                self.note(Note::Agreed { order_number: pending.order.order_number.clone() });
+                self.confirm(&pending, evidence);
+            }
+            // The order is not the one that was read back, or the yes came too early: read it again.
+            None => match (pending, draft) {
+                (Some(pending), Some(order)) => self.read_back(super::consent::Pending { order, ..pending }),
+                _ => self.think(),
+            },
+        }
+    }
+
+    /// Reads an order back; the caller's yes is asked for.
+    pub(super) fn read_back(&mut self, mut pending: super::consent::Pending) {
+        let text = super::phrases::read_back(&pending.order, pending.payment, self.language);
+        self.mind.remember_agent(&text);
+        let clauses = language::clauses(&text).iter().map(|clause| self.say_clause(clause, true)).collect();
+        pending.text = text;
+        self.consent = Consent::begin(pending, clauses);
+    }
+
+    /// The pending confirmation no longer stands.
+    pub(super) fn void_consent(&mut self) {
+        self.mind.briefing.awaiting_yes = false;
+        if self.consent.void() {
+            self.mind.history.push(Message::Note {
+                text: "the caller did not agree to the read-back; it is void until confirm_order is called again"
+                    .to_owned(),
+            });
+        }
+    }
+
+    /// Asks the thinker what to say or do next.
+    pub(super) fn think(&mut self) {
+        self.mind.rounds += 1;
+        if self.mind.rounds > ROUNDS {
+            return self.not_understood();
+        }
+        let id = self.next_id();
+        self.mind.thinking = Some(id);
+        self.mind.splitter = Some(ClauseSplitter::new());
+        self.mind.words.clear();
+        self.mind.calls.clear();
+        let request = Completion {
+            id,
+            language: self.language,
+            briefing: self.mind.briefing.clone(),
+            history: self.mind.history.clone(),
+            tools: self.tools(),
+        };
+        self.timers.insert(Timer::Completion, self.now + Duration::from_secs(12));
+        self.out.push_back(Output::Complete { request: Box::new(request) });
+    }
+
+    /// A tool is offered only in a state in which it can do something.
+    fn tools(&self) -> Vec<ToolName> {
+        let facts = &self.mind.briefing;
+        let draft = facts.draft.as_ref();
+        let mut tools = vec![ToolName::FindProducts];
+        if facts.identified {
+            tools.push(ToolName::GetOrderStatus);
+            if !facts.products.is_empty() && !self.draining {
+                tools.push(ToolName::CreateOrderDraft);
+            }
+        }
+        if draft.is_some() {
+            tools.extend([ToolName::UpdateOrderDelivery, ToolName::CancelOrderDraft]);
+        }
+        if draft.is_some_and(|order| order.delivery.is_some()) {
+            tools.push(ToolName::ConfirmOrder);
+        }
+        if facts.can_transfer {
+            tools.push(ToolName::TransferToOperator);
+        }
+        tools
+    }
+
+    /// What the thinker was thinking is no longer wanted. Its half-said words stay in history as far as they were heard.
+    pub(super) fn abandon_thought(&mut self) {
+        self.timers.remove(&Timer::Completion);
+        if let Some(id) = self.mind.thinking.take() {
+            self.out.push_back(Output::Abandon { id });
+            let words = std::mem::take(&mut self.mind.words);
+            self.mind.remember_agent(&words);
+        }
+        self.mind.calls.clear();
+        self.mind.splitter = None;
+        self.desk.forget_calls();
+    }
+
+    pub(super) fn completed(&mut self, id: RequestId, piece: Thought) {
+        if self.mind.thinking != Some(id) {
+            return;
+        }
+        match piece {
+            Thought::Delta { text } => {
+                self.timers.insert(Timer::Completion, self.now + Duration::from_secs(12));
+                self.mind.words.push_str(&text);
+                let clauses = self.mind.splitter.as_mut().map_or_else(Vec::new, |s| s.push(&text));
+                for clause in clauses {
+                    self.say_clause(&clause, false);
+                }
+            }
+            Thought::ToolCall { call_ref, tool, arguments } => {
+                self.mind.calls.push(Called { call_ref, tool, arguments });
+            }
+            Thought::FellBack { from, to, why } => self.note(Note::FellBack { from, to, why }),
+            Thought::Done => self.thought_whole(),
+            Thought::Failed { fault } => self.thinker_failed(id, &format!("{fault:?}")),
+        }
+    }
+
+    fn thought_whole(&mut self) {
+        self.timers.remove(&Timer::Completion);
+        self.mind.thinking = None;
+        let rest = self.mind.splitter.take().map_or_else(Vec::new, |mut splitter| splitter.finish());
+        for clause in rest {
+            self.say_clause(&clause, false);
+        }
+        let words = std::mem::take(&mut self.mind.words);
+        let calls = std::mem::take(&mut self.mind.calls);
+        self.mind.remember_agent(words.trim());
+        if !words.trim().is_empty() {
+            self.mind.failures = 0;
+        }
+        if !calls.is_empty() {
+            self.desk.queue(calls);
+            return self.next_call();
+        }
+        if words.trim().is_empty() {
+            return self.not_understood();
+        }
+        if language::says_goodbye(words.trim(), self.language) {
+            // The thinker has closed the talk; leave when it is said.
+            self.leaving = Some(Leave::HangUp);
+            self.timers.insert(Timer::Leaving, self.now + Duration::from_secs(12));
+        }
+    }
+
+    pub(super) fn thinker_silent(&mut self) {
+        if let Some(id) = self.mind.thinking {
+            self.out.push_back(Output::Abandon { id });
+            self.thinker_failed(id, "nothing came for 12 s");
+        }
+    }
+
+    /// No engine had an answer. Whole clauses already being said stay; a tool call of a broken stream is not carried out.
+    pub(super) fn thinker_failed(&mut self, id: RequestId, why: &str) {
+        if self.mind.thinking != Some(id) {
+            return;
+        }
+        self.timers.remove(&Timer::Completion);
+        self.mind.thinking = None;
+        self.mind.calls.clear();
+        self.mind.splitter = None;
+        let words = std::mem::take(&mut self.mind.words);
+        self.mind.remember_agent(words.trim());
+        self.note(Note::FellBack { from: "thinking".into(), to: "apology".into(), why: why.into() });
+        self.not_understood();
+    }
+
+    /// Nothing sensible came of the caller's turn: ask again, and the third time hand over to a person.
+    pub(super) fn not_understood(&mut self) {
+        self.mind.failures += 1;
+        if self.mind.failures >= 3 {
+            let summary = self.summary();
+            return self.leave_after(Fixed::Trouble, Leave::Transfer { summary });
+        }
+        self.say_fixed(Fixed::Again);
+    }
+
+    /// A key of the telephone: `*` cancels, `0` reaches a person, `1` and `2` answer a read-back, digits are words.
+    pub(super) fn keyed(&mut self, digit: char) {
+        if self.answer.is_none() || self.hung_up || self.left || self.leaving.is_some() {
+            return;
+        }
+        self.timers.remove(&Timer::Silence);
+        self.silences = 0;
+        match digit {
+            '*' => {
+                self.silence_agent();
+                if self.has_something_to_cancel() {
+                    self.cancel_by_word();
+                } else {
+                    self.say_fixed(Fixed::NothingToCancel);
+                }
+            }
+            '0' if self.keys.is_empty() => {
+                self.silence_agent();
+                self.transfer();
+            }
+            '1' if self.consent.is_awaiting() => {
+                self.silence_agent();
+                self.agreed(Assent::Keyed, self.now);
+            }
+            '2' if self.consent.is_awaiting() => {
+                self.silence_agent();
+                self.void_consent();
+                self.say_fixed(Fixed::WhatToChange);
+            }
+            '#' => self.take_keys(),
+            '0'..='9' if self.keys.len() < KEYS => {
+                self.keys.push(digit);
+                self.timers.insert(Timer::Keypad, self.now + Duration::from_secs(2));
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn take_keys(&mut self) {
+        self.timers.remove(&Timer::Keypad);
+        let keys = std::mem::take(&mut self.keys);
+        if !keys.is_empty() {
+            self.silence_agent();
+            self.caller_said(&keys);
+        }
+    }
+
+    /// The agent stops for a key as it stops for words.
+    fn silence_agent(&mut self) {
+        let rest = self.mouth.cut();
+        self.interrupted.extend(rest);
+        self.drop_interrupted();
+    }
+}
+
+/// Completions for one turn of the caller: a search, a draft, a delivery and an answer fit; a loop does not.
+const ROUNDS: u32 = 8;
+/// An order number, a phone number: the longest thing that is keyed in (E.164: 15 digits).
+const KEYS: usize = 16;

@@ -1,0 +1,121 @@
+//! What a tool's result says to the thinker: short facts with money, dates and numbers already in words, so that no
+//! model has to count (or invents one).
+
+use chrono::NaiveDate;
+use serde_json::{Value, json};
+
+use crate::conversation::phrases;
+use crate::language::{self, Language};
+use crate::orders::{Order, OrderSummary, PickupPoint, ProblemCode, Product};
+
+/// `get_order_status`.
+pub(super) fn orders(orders: &[OrderSummary], today: NaiveDate, language: Language) -> Value {
+    let list: Vec<Value> = orders
+        .iter()
+        .zip(1..)
+        .map(|(order, n)| {
+            json!({
+                "n": n,
+                "order_number": order.order_number,
+                "order_number_spoken": language::order_number(&order.order_number, language),
+                "status": order.status,
+                "status_label": phrases::status(order.status, language),
+                "open": order.status.is_open(),
+                "total_spoken": phrases::money(order.total, language),
+                "items_summary": order.items_summary,
+                "eta_spoken": order.estimated_delivery.map(|d| language::date(d, today, language)),
+            })
+        })
+        .collect();
+    json!({ "count": list.len(), "orders": list })
+}
+
+/// `find_products`.
+pub(super) fn products(products: &[Product], language: Language) -> Value {
+    let list: Vec<Value> = products
+        .iter()
+        .zip(1..)
+        .map(|(product, n)| {
+            json!({
+                "product_ref": n,
+                "name": name(product, language),
+                "price_spoken": phrases::money(product.price, language),
+                "in_stock": product.stock,
+            })
+        })
+        .collect();
+    json!({ "count": list.len(), "products": list })
+}
+
+/// A product's name in the caller's language, where the catalogue has one.
+pub(super) fn name(product: &Product, language: Language) -> &str {
+    let key = match language {
+        Language::Russian => "name_ru",
+        Language::English => "name_en",
+    };
+    product.attributes.get(key).map_or(product.name.as_str(), String::as_str)
+}
+
+/// `create_order_draft`.
+pub(super) fn draft(order: &Order, language: Language) -> Value {
+    let lines: Vec<Value> = order
+        .lines
+        .iter()
+        .map(|line| {
+            json!({
+                "name": line.name,
+                "quantity": line.quantity,
+                "total_spoken": phrases::money(line.total, language),
+            })
+        })
+        .collect();
+    let missing: &[&str] = if order.delivery.is_some() { &[] } else { &["delivery"] };
+    json!({
+        "draft": true,
+        "lines": lines,
+        "subtotal_spoken": phrases::money(order.subtotal, language),
+        "missing": missing,
+    })
+}
+
+/// `update_order_delivery`.
+pub(super) fn delivery(order: &Order, language: Language) -> Value {
+    let (cost, days) =
+        order.delivery.as_ref().map_or_else(Default::default, |terms| phrases::terms(terms, language));
+    json!({
+        "cost_spoken": cost,
+        "days_spoken": days,
+        "total_spoken": phrases::money(order.total, language),
+    })
+}
+
+/// `update_order_delivery` with a pick-up still to be chosen.
+pub(super) fn pickup_points(points: &[PickupPoint]) -> Value {
+    let list: Vec<Value> = points
+        .iter()
+        .zip(1..)
+        .map(|(point, n)| {
+            json!({
+                "pickup_point_ref": n,
+                "name": point.name,
+                "city": point.city,
+                "address": point.address,
+                "working_hours": point.working_hours,
+            })
+        })
+        .collect();
+    json!({ "pickup_points": list })
+}
+
+/// A tool that could not do it: a stable code and a sentence that may be said.
+pub(super) fn error(code: &str, say: &str) -> Value {
+    json!({ "error": code, "say": say })
+}
+
+/// The code under which a rejection is known to the thinker.
+pub(super) fn rejection_code(code: ProblemCode) -> String {
+    match serde_json::to_value(code) {
+        Ok(Value::String(code)) => code.replace('-', "_"),
+        _ => "other".to_owned(),
+    }
+}

@@ -1,0 +1,264 @@
+//! The sentences that the core says itself, composed from facts and never from a model's words: the read-back, what came
+//! of an action, and what is said when something fails.
+
+use chrono::NaiveDate;
+
+use crate::language::{self, Language};
+use crate::orders::{
+    Confirmation, Delivery, DeliveryTerms, Money, Order, OrderStatus, PaymentMethod, ProblemCode,
+};
+
+use Language::{English, Russian};
+
+/// An amount in words.
+pub(super) fn money(amount: Money, language: Language) -> String {
+    language::money(amount.minor, amount.currency.code(), language)
+}
+
+/// A state as a caller would call it.
+pub(super) fn status(status: OrderStatus, language: Language) -> &'static str {
+    match (language, status) {
+        (Russian, OrderStatus::Draft) => "черновик",
+        (Russian, OrderStatus::Confirmed) => "подтверждён",
+        (Russian, OrderStatus::PendingPayment) => "ожидает оплаты",
+        (Russian, OrderStatus::Processing) => "в обработке",
+        (Russian, OrderStatus::Shipped) => "отправлен",
+        (Russian, OrderStatus::Delivered) => "доставлен",
+        (Russian, OrderStatus::Cancelled) => "отменён",
+        (English, OrderStatus::Draft) => "a draft",
+        (English, OrderStatus::Confirmed) => "confirmed",
+        (English, OrderStatus::PendingPayment) => "waiting for payment",
+        (English, OrderStatus::Processing) => "being processed",
+        (English, OrderStatus::Shipped) => "shipped",
+        (English, OrderStatus::Delivered) => "delivered",
+        (English, OrderStatus::Cancelled) => "cancelled",
+    }
+}
+
+/// How it is paid.
+pub(super) fn payment(method: PaymentMethod, language: Language) -> &'static str {
+    match (language, method) {
+        (Russian, PaymentMethod::CashOnDelivery) => "оплата наличными при получении",
+        (Russian, PaymentMethod::CardOnDelivery) => "оплата картой при получении",
+        (Russian, PaymentMethod::Online) => "оплата по ссылке из СМС",
+        (English, PaymentMethod::CashOnDelivery) => "payment in cash on delivery",
+        (English, PaymentMethod::CardOnDelivery) => "payment by card on delivery",
+        (English, PaymentMethod::Online) => "payment by a link in a text message",
+    }
+}
+
+/// Cost and days of a delivery.
+pub(super) fn terms(terms: &DeliveryTerms, language: Language) -> (String, String) {
+    let cost = if terms.cost.minor == 0 {
+        match language {
+            Russian => "бесплатно".to_owned(),
+            English => "free of charge".to_owned(),
+        }
+    } else {
+        money(terms.cost, language)
+    };
+    (cost, language::days(terms.days_min, terms.days_max, language))
+}
+
+/// Where it goes, for the read-back.
+fn destination(terms: &DeliveryTerms, language: Language) -> String {
+    match (&terms.delivery, language) {
+        // Revealed to the caller who has just said it.
+        (Delivery::Delivery { city, address }, Russian) => {
+            format!("доставка: {city}, {}", address.reveal())
+        }
+        (Delivery::Delivery { city, address }, English) => {
+            format!("delivery to {}, {city}", address.reveal())
+        }
+        (Delivery::Pickup { city, .. }, Russian) => {
+            format!("самовывоз: {city}, {}", terms.pickup_address.as_deref().unwrap_or(""))
+        }
+        (Delivery::Pickup { city, .. }, English) => {
+            format!("pickup in {city}, {}", terms.pickup_address.as_deref().unwrap_or(""))
+        }
+    }
+}
+
+/// The whole order, read back before the caller's yes.
+pub(super) fn read_back(order: &Order, method: PaymentMethod, language: Language) -> String {
+    let lines = order
+        .lines
+        .iter()
+        .map(|line| {
+            let count = language::count(u64::from(line.quantity), language::Noun::Piece, language);
+            match language {
+                Russian => format!("{}, {count}, по {}", line.name, money(line.unit, language)),
+                English => format!("{}, {count}, {} each", line.name, money(line.unit, language)),
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("; ");
+    let mut text = match language {
+        Russian => format!("Проверьте, пожалуйста, заказ. {lines}."),
+        English => format!("Let me read your order back. {lines}."),
+    };
+    if let Some(delivery) = &order.delivery {
+        let (cost, days) = terms(delivery, language);
+        text.push(' ');
+        text.push_str(&capitalised(&destination(delivery, language)));
+        text.push_str(&match language {
+            Russian => format!(". Стоимость доставки {cost}, срок {days}."),
+            English => format!(". The delivery costs {cost} and takes {days}."),
+        });
+    }
+    text.push(' ');
+    text.push_str(&capitalised(payment(method, language)));
+    text.push_str(&match language {
+        Russian => format!(". Итого {}. Всё верно?", money(order.total, language)),
+        English => format!(". The total is {}. Is that right?", money(order.total, language)),
+    });
+    text
+}
+
+/// A committed order.
+pub(super) fn confirmed(done: &Confirmation, today: NaiveDate, language: Language) -> String {
+    let number = language::order_number(&done.order_number, language);
+    let date = done.estimated_delivery.map(|d| language::date(d, today, language));
+    let mut text = match language {
+        Russian => format!("Спасибо, заказ номер {number} оформлен."),
+        English => format!("Thank you, order number {number} is placed."),
+    };
+    if let Some(date) = date {
+        text.push_str(&match language {
+            Russian => format!(" Ожидайте {date}."),
+            English => format!(" Expect it {date}."),
+        });
+    }
+    if done.sms_sent {
+        text.push_str(match language {
+            Russian => " Подтверждение придёт в СМС.",
+            English => " A text message will confirm it.",
+        });
+    }
+    text.push_str(match language {
+        Russian => " Чем ещё могу помочь?",
+        English => " Is there anything else?",
+    });
+    text
+}
+
+/// Why the store said no, to the caller, with what to do next.
+pub(super) fn rejected(code: ProblemCode, language: Language) -> &'static str {
+    match (language, code) {
+        (Russian, ProblemCode::OutOfStock) => {
+            "К сожалению, столько на складе уже нет. Назвать другое количество или другой товар?"
+        }
+        (English, ProblemCode::OutOfStock) => {
+            "I'm sorry, there are not that many in stock. Would you like another quantity or another product?"
+        }
+        (Russian, ProblemCode::UnknownProduct) => "Этого товара сейчас нет в продаже.",
+        (English, ProblemCode::UnknownProduct) => "This product is not on sale now.",
+        (Russian, ProblemCode::DeliveryMissing) => "Сначала скажите, пожалуйста, куда доставить.",
+        (English, ProblemCode::DeliveryMissing) => "Please tell me first where to deliver it.",
+        (Russian, ProblemCode::AddressMissing) => "Назовите, пожалуйста, улицу и дом.",
+        (English, ProblemCode::AddressMissing) => "Please tell me the street and the house number.",
+        (Russian, ProblemCode::CityNotServed) => {
+            "В этот город мы пока не доставляем. Назовите другой город или выберите самовывоз."
+        }
+        (English, ProblemCode::CityNotServed) => {
+            "We don't deliver to that city yet. Please name another city, or choose pickup."
+        }
+        (Russian, ProblemCode::PriceChanged) => "Цена только что изменилась. Проверим заказ ещё раз.",
+        (English, ProblemCode::PriceChanged) => "The price has just changed. Let us check the order again.",
+        (Russian, ProblemCode::Expired) => "Черновик заказа устарел. Начнём заново?",
+        (English, ProblemCode::Expired) => "The draft has expired. Shall we start again?",
+        (Russian, ProblemCode::AlreadyConfirmed) => "Этот заказ уже оформлен.",
+        (English, ProblemCode::AlreadyConfirmed) => "This order has already been placed.",
+        (Russian, ProblemCode::NotFound) => "Такого заказа я не нашла.",
+        (English, ProblemCode::NotFound) => "I could not find such an order.",
+        (Russian, ProblemCode::TooManyOrders) => {
+            "На ваш номер уже есть несколько неоплаченных заказов, новый оформит оператор."
+        }
+        (English, ProblemCode::TooManyOrders) => {
+            "There are already several unpaid orders for your number; an operator can place a new one."
+        }
+        (Russian, ProblemCode::InvalidTransition | ProblemCode::Other) => {
+            "Магазин не принял эту операцию. Могу соединить с оператором."
+        }
+        (English, ProblemCode::InvalidTransition | ProblemCode::Other) => {
+            "The shop did not accept that. I can put you through to an operator."
+        }
+    }
+}
+
+/// Fixed sentences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fixed {
+    /// An order action takes its time.
+    OneMoment,
+    /// The words were not understood, or the thinker gave nothing.
+    Again,
+    /// The thinker failed twice.
+    Trouble,
+    /// The store cannot be reached; nothing happened.
+    StoreDown,
+    /// Nobody knows yet what happened.
+    Unknown,
+    /// The draft is gone.
+    Cancelled,
+    /// There is nothing to cancel.
+    NothingToCancel,
+    /// Nobody has spoken for a while.
+    AreYouThere,
+    Farewell,
+    /// To a person.
+    Transferring,
+    /// The server goes away.
+    Draining,
+    /// The call has reached its limit.
+    TooLong,
+    /// The caller did not agree to the read-back.
+    WhatToChange,
+}
+
+/// A fixed sentence in a language.
+pub(super) fn fixed(which: Fixed, language: Language) -> &'static str {
+    match (language, which) {
+        (Russian, Fixed::OneMoment) => "Одну минуту, пожалуйста.",
+        (English, Fixed::OneMoment) => "One moment, please.",
+        (Russian, Fixed::Again) => "Простите, я не расслышала. Повторите, пожалуйста.",
+        (English, Fixed::Again) => "Sorry, I didn't catch that. Could you say it again?",
+        (Russian, Fixed::Trouble) => "Простите, у меня технические трудности. Соединяю с оператором.",
+        (English, Fixed::Trouble) => {
+            "I'm sorry, I am having technical trouble. Let me put you through to an operator."
+        }
+        (Russian, Fixed::StoreDown) => {
+            "Сейчас база заказов недоступна, ничего не изменилось. Попробуем ещё раз или соединить с оператором?"
+        }
+        (English, Fixed::StoreDown) => {
+            "The order system can't be reached right now, and nothing was changed. Shall we try again, or would you like an operator?"
+        }
+        (Russian, Fixed::Unknown) => {
+            "Магазин пока не ответил. Мы проверим заказ и сообщим вам в СМС; второй раз оформлять не нужно."
+        }
+        (English, Fixed::Unknown) => {
+            "The shop has not answered yet. We will check the order and text you; there is no need to order again."
+        }
+        (Russian, Fixed::Cancelled) => "Хорошо, оформление отменено. Могу помочь чем-нибудь ещё?",
+        (English, Fixed::Cancelled) => "All right, the order is cancelled. Can I help with anything else?",
+        (Russian, Fixed::NothingToCancel) => "Хорошо, ничего не оформляю. Чем могу помочь?",
+        (English, Fixed::NothingToCancel) => "All right, nothing is being ordered. How can I help?",
+        (Russian, Fixed::AreYouThere) => "Алло, вы меня слышите?",
+        (English, Fixed::AreYouThere) => "Hello, are you still there?",
+        (Russian, Fixed::Farewell) => "Спасибо за звонок. До свидания!",
+        (English, Fixed::Farewell) => "Thank you for calling. Goodbye!",
+        (Russian, Fixed::Transferring) => "Соединяю с оператором.",
+        (English, Fixed::Transferring) => "I'm putting you through to an operator.",
+        (Russian, Fixed::Draining) => "Простите, мне нужно передать вас оператору.",
+        (English, Fixed::Draining) => "Sorry, I have to hand you over to an operator.",
+        (Russian, Fixed::TooLong) => "Мы говорим уже очень долго. Соединяю с оператором.",
+        (English, Fixed::TooLong) => "We have been talking for very long. Let me get you an operator.",
+        (Russian, Fixed::WhatToChange) => "Хорошо, не оформляю. Что изменить?",
+        (English, Fixed::WhatToChange) => "All right, I won't place it. What should I change?",
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+}

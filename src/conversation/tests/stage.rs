@@ -1,0 +1,179 @@
+//! A stage for the core: virtual time, a voice that always works, whatever thinker and shop a test brings.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::audio::{Activity, Frame, Rate};
+use crate::conversation::event::{
+    Answer, Completion, Identity, Input, Leave, Note, Output, Speech, Thought, Transcript,
+};
+use crate::conversation::{CallTime, Conversation, Settings};
+use crate::ids::{CallId, PresentedNumber};
+use crate::language::Language;
+use crate::orders::{ActionOutcome, ActionRequest, OrderAction};
+
+pub(super) type Thinker = Box<dyn FnMut(&Completion) -> Vec<Thought>>;
+pub(super) type Shop = Box<dyn FnMut(&ActionRequest) -> Option<ActionOutcome>>;
+
+/// One call, played in virtual time.
+pub(super) struct Stage {
+    pub(super) core: Conversation,
+    pub(super) now: u64,
+    wake: Option<CallTime>,
+    pub(super) thinker: Thinker,
+    shop: Shop,
+    /// What the caller says next, in the order of their turns.
+    lines: VecDeque<String>,
+    pub(super) acts: Vec<ActionRequest>,
+    pub(super) notes: Vec<Note>,
+    pub(super) said: Vec<String>,
+    pub(super) frames: Vec<(u64, bool)>,
+    pub(super) left: Option<Leave>,
+    pub(super) idle_digest: Vec<String>,
+}
+
+impl Stage {
+    pub(super) fn new(thinker: Thinker, shop: Shop) -> Self {
+        let mut stage = Self {
+            core: Conversation::new(Arc::new(Settings::default())),
+            now: 0,
+            wake: None,
+            thinker,
+            shop,
+            lines: VecDeque::new(),
+            acts: Vec::new(),
+            notes: Vec::new(),
+            said: Vec::new(),
+            frames: Vec::new(),
+            left: None,
+            idle_digest: Vec::new(),
+        };
+        stage.input(Input::Answered {
+            caller: Answer {
+                call: CallId(uuid::Uuid::from_u128(7)),
+                rate: Rate::HZ_8000,
+                language: Language::English,
+                detect_language: false,
+                today: "2026-11-21".parse().expect("a date"),
+                seed: 1,
+            },
+        });
+        let number = PresentedNumber::Number("+375291234567".to_owned().try_into().expect("a number"));
+        stage.input(Input::Identified { caller: Identity { number, dialled: None, language: None } });
+        stage
+    }
+
+    pub(super) fn input(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            self.core.handle(CallTime::from_ms(self.now), input);
+            loop {
+                match self.core.poll() {
+                    Output::Idle { until } => {
+                        self.wake = until;
+                        break;
+                    }
+                    output => inputs.extend(self.carry_out(output)),
+                }
+            }
+        }
+    }
+
+    pub(super) fn carry_out(&mut self, output: Output) -> Vec<Input> {
+        self.idle_digest.push(format!("{} {output:?}", self.now));
+        match output {
+            Output::Play { frame } => {
+                self.frames.push((self.now, frame.0.iter().any(|s| *s != 0)));
+                vec![]
+            }
+            Output::Recognize { job } => {
+                let text = self.lines.front().cloned().unwrap_or_default();
+                let result = Ok(Transcript {
+                    text,
+                    language: Language::English,
+                    confidence_permille: 1000,
+                    decode_ms: 40,
+                });
+                vec![Input::Transcribed { turn: job.turn, revision: job.revision, result }]
+            }
+            Output::Complete { request } => {
+                let id = request.id;
+                (self.thinker)(&request).into_iter().map(|piece| Input::Completed { id, piece }).collect()
+            }
+            Output::Synthesize { request } => {
+                let id = request.id;
+                let samples = vec![500; request.text.len() * 400].into();
+                vec![
+                    Input::Synthesized { id, piece: Speech::Chunk { samples } },
+                    Input::Synthesized { id, piece: Speech::Done },
+                ]
+            }
+            Output::Act { request } => {
+                let outcome = (self.shop)(&request);
+                let id = request.id;
+                self.acts.push(request);
+                outcome.map(|outcome| Input::Settled { id, outcome }).into_iter().collect()
+            }
+            Output::Leave { how } => {
+                self.left = Some(how);
+                vec![]
+            }
+            Output::Note { note } => {
+                match &note {
+                    Note::Saying { text, .. } => self.said.push(text.clone()),
+                    Note::Understood { .. } => {
+                        self.lines.pop_front();
+                    }
+                    _ => {}
+                }
+                self.notes.push(note);
+                vec![]
+            }
+            Output::Abandon { .. } | Output::Idle { .. } => vec![],
+        }
+    }
+
+    /// Lets time pass in 20 ms frames of the caller's silence or speech.
+    pub(super) fn pass(&mut self, ms: u64, speech: bool) {
+        for _ in 0..ms / 20 {
+            let activity = Activity {
+                speech_permille: if speech { 900 } else { 0 },
+                level_dbfs: if speech { -20 } else { -90 },
+            };
+            self.input(Input::Heard { frame: Frame::silence(Rate::HZ_16000), activity });
+            self.now += 20;
+            self.input(Input::Woken);
+        }
+    }
+
+    /// The agent finishes speaking, and is then quiet for a moment.
+    pub(super) fn listen(&mut self) {
+        for _ in 0..3000 {
+            self.pass(20, false);
+            if self.left.is_some() || !self.frames.iter().rev().take(25).any(|(_, sound)| *sound) {
+                return;
+            }
+        }
+        panic!("the agent speaks for a minute without end");
+    }
+
+    /// The caller says this and waits for the answer.
+    pub(super) fn say(&mut self, text: &str) {
+        self.speak(text, 800);
+        self.pass(600, false);
+        self.listen();
+    }
+
+    pub(super) fn speak(&mut self, text: &str, ms: u64) {
+        self.lines.push_back(text.to_owned());
+        self.pass(ms, true);
+    }
+
+    pub(super) fn last_said(&self) -> &str {
+        self.said.last().map_or("", String::as_str)
+    }
+
+    pub(super) fn confirms(&self) -> usize {
+        self.acts.iter().filter(|act| matches!(act.action, OrderAction::Confirm { .. })).count()
+    }
+}
