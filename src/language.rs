@@ -67,8 +67,3 @@ impl Language {
         }
     }
 }
-
-/// Replaced by the language room's own.
-pub fn spoken(text: &str, _language: Language) -> String {
-    text.to_owned()
-}
