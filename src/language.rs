@@ -1,9 +1,12 @@
 //! Russian and English as people speak them on the telephone: numbers, money, dates and telephone digits both ways,
 //! and the few words that steer a call (yes, no, cancel, a person please). Pure; imports nothing of the project.
 //!
-//! Speaking: [`cardinal()`], [`count`], [`money`], [`date`], [`days`], [`digits`], [`phone`], [`order_number`]. What they
-//! give is for a voice, so Russian is written with ё where it is heard. Hearing works on [`text::fold`]ed text, where ё
-//! is е: recognisers write both.
+//! Speaking: [`cardinal()`], [`count`], [`money`], [`date`], [`days`], [`digits`], [`phone`], [`order_number`],
+//! and [`spoken`] for text that somebody else wrote; [`ClauseSplitter`] cuts it. What they give is for a voice, so Russian
+//! is written with ё where it is heard.
+//!
+//! Hearing: [`numbers`], [`dictated`], [`quantity`], [`pick`], [`answer()`], [`wants_cancel`] and its like. It works on
+//! [`text::fold`]ed text, where ё is е: recognisers write both.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +15,7 @@ mod cardinal;
 mod clause;
 mod date;
 mod digits;
+mod hear;
 mod money;
 mod noun;
 mod ordinal;
@@ -26,6 +30,10 @@ pub use cardinal::{Case, Gender, cardinal, cardinal_in};
 pub use clause::{ClauseSplitter, clauses};
 pub use date::{date, days, weekday};
 pub use digits::{digits, house, order_number, phone};
+pub use hear::{
+    Numeral, Pick, corrected, dictated, heard_phone, in_digits, lone_number, numbers, numerals, pick,
+    quantity,
+};
 pub use money::{money, money_in};
 pub use noun::{Noun, count, count_in};
 pub use ordinal::{ordinal, ordinal_in};
