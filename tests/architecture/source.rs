@@ -74,8 +74,8 @@ impl Source {
         let bytes = self.code.as_bytes();
         let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
         let mut lines = Vec::new();
-        for at in 1..bytes.len() {
-            if bytes[at] == b'.' && digit(at - 1) && digit(at + 1) {
+        for (at, _) in self.code.match_indices('.') {
+            if at > 0 && digit(at - 1) && digit(at + 1) {
                 let head = self.code[..at].trim_end_matches(|c: char| c.is_ascii_digit() || c == '_');
                 if !head.ends_with(|c: char| c.is_alphanumeric() || c == '.') {
                     lines.push(self.line_of(at));
