@@ -112,6 +112,8 @@ struct DeliveryForm {
     city: Option<String>,
     address: Option<String>,
     pickup_point_id: Option<Uuid>,
+    /// The point's own street and house; some stores write it into `address`.
+    pickup_address: Option<String>,
     cost: Option<Amount>,
     estimated_days: Option<DaysForm>,
 }
@@ -203,7 +205,7 @@ fn terms(
         }
         DeliveryKind::Pickup => {
             let pickup_point_id = form.pickup_point_id.ok_or_else(|| missing("pickup_point_id"))?;
-            (Delivery::Pickup { pickup_point_id, city }, address)
+            (Delivery::Pickup { pickup_point_id, city }, form.pickup_address.as_deref().map(tidy).or(address))
         }
     };
     let cost = form.cost.ok_or_else(|| missing("cost"))?;
@@ -426,5 +428,23 @@ mod tests {
         assert_eq!(products[0].price, Money { minor: 100, currency: Currency::Byn });
         let attributes: Vec<_> = products[0].attributes.values().map(String::as_str).collect();
         assert_eq!(attributes, ["зима шипы", "205"]);
+    }
+
+    #[test]
+    fn an_order_to_be_fetched_says_where() {
+        let mut body = serde_json::json!({
+            "id": Uuid::nil(), "order_number": "ORD-1", "status": "draft", "version": 2, "currency": "BYN",
+            "items": [], "total": 5,
+            "delivery": {"type": "pickup", "city": "Минск", "address": null, "pickup_point_id": Uuid::nil(),
+                "pickup_address": "Мира 1", "cost": 0, "estimated_days": 2},
+        });
+        let told = |body: &Value| {
+            let terms = order(body.to_string().as_bytes(), Currency::Rub).unwrap().delivery.unwrap();
+            (terms.pickup_address, terms.cost.currency, terms.days_min, terms.days_max)
+        };
+        let expected = (Some("Мира 1".to_owned()), Currency::Byn, 2, 2);
+        assert_eq!(told(&body), expected);
+        body["delivery"]["address"] = body["delivery"]["pickup_address"].take();
+        assert_eq!(told(&body), expected);
     }
 }
