@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 use config::{File, FileFormat, Map, Source, Value};
 use serde::de::DeserializeOwned;
 
-use crate::{call, http, server};
+use crate::orders::client as store;
+use crate::{ari, audit, call, conversation, http, server, telemetry};
 
 /// `EX_CONFIG` of sysexits(3): something was found in an unconfigured or misconfigured state.
 pub const EXIT_BAD_CONFIG: u8 = 78;
@@ -35,6 +36,16 @@ pub struct Config {
     pub tape: call::tape::Settings,
     /// `[http]`: health, metrics, registration.
     pub http: http::Settings,
+    /// `[ari]`: who calls, asked of Asterisk.
+    pub ari: ari::Settings,
+    /// `[conversation]`: what the shop chooses about the talk.
+    pub conversation: conversation::Settings,
+    /// `[store]`: the shop's Store API.
+    pub store: store::Settings,
+    /// `[audit]`: the journal of order actions.
+    pub audit: audit::Settings,
+    /// `[log]`.
+    pub log: telemetry::Settings,
     /// The file that was read, for the log.
     pub file: Option<PathBuf>,
 }
@@ -105,6 +116,11 @@ impl Config {
             call: gather.section("call", call::Settings::problems),
             tape: gather.section("tape", call::tape::Settings::problems),
             http: gather.section("http", http::Settings::problems),
+            ari: gather.section("ari", ari::Settings::problems),
+            conversation: gather.section("conversation", conversation::Settings::problems),
+            store: gather.section("store", store::Settings::problems),
+            audit: gather.section("audit", audit::Settings::problems),
+            log: gather.section("log", telemetry::Settings::problems),
             file,
         };
         gather.finish()?;

@@ -2,15 +2,21 @@
 //!
 //! An action runs in a task of its own that outlives the call: neither a barge-in nor a hang-up nor a drain cancels it.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
+use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
+use crate::audit::{Entry, Journal, JournalError};
 use crate::call::observer::Summary;
 use crate::conversation::event::Identity;
-use crate::ids::CallId;
-use crate::orders::{ActionOutcome, ActionRequest};
+use crate::ids::{CallId, PhoneNumber};
+use crate::orders::client::{Attempt, StoreClient, Transport};
+use crate::orders::{ActionOutcome, ActionRequest, Unavailable};
 
 /// Where order actions go.
 pub trait Desk: Send + Sync + fmt::Debug {
@@ -30,4 +36,140 @@ pub trait Desk: Send + Sync + fmt::Debug {
 
     /// A call is over and all its actions are settled.
     fn ended(&self, call: CallId, summary: &Summary) -> BoxFuture<'static, ()>;
+}
+
+/// The desk that orders: intent to the journal, request to the store, outcome to the journal, answer to the call.
+#[derive(Debug)]
+pub struct OrderDesk<T>(Arc<Shared<T>>);
+
+#[derive(Debug)]
+struct Shared<T> {
+    journal: Journal,
+    store: Arc<StoreClient<T>>,
+    calls: Mutex<HashMap<CallId, Arc<Books>>>,
+}
+
+/// The journal's side of one call.
+#[derive(Debug)]
+struct Books {
+    since: DateTime<Utc>,
+    caller: Mutex<Option<PhoneNumber>>,
+    /// Set once the call's chain is on the disk.
+    opened: OnceCell<()>,
+}
+
+impl<T: Transport> OrderDesk<T> {
+    /// A desk with this journal and this store.
+    pub fn new(journal: Journal, store: Arc<StoreClient<T>>) -> Self {
+        Self(Arc::new(Shared { journal, store, calls: Mutex::default() }))
+    }
+}
+
+impl<T: Transport + Send + Sync + fmt::Debug + 'static> Desk for OrderDesk<T> {
+    fn began(&self, call: CallId) {
+        let books = Books { since: Utc::now(), caller: Mutex::new(None), opened: OnceCell::new() };
+        self.0.calls().insert(call, Arc::new(books));
+    }
+
+    fn identified(&self, call: CallId, caller: &Identity) {
+        if let Some(books) = self.0.calls().get(&call) {
+            *books.caller.lock().unwrap_or_else(PoisonError::into_inner) = caller.number.number().cloned();
+        }
+    }
+
+    fn carry_out(
+        &self,
+        call: CallId,
+        accepted: Instant,
+        request: ActionRequest,
+    ) -> BoxFuture<'static, ActionOutcome> {
+        let shared = self.0.clone();
+        Box::pin(async move { shared.carry_out(call, accepted, &request).await })
+    }
+
+    fn ended(&self, call: CallId, _: &Summary) -> BoxFuture<'static, ()> {
+        let shared = self.0.clone();
+        Box::pin(async move {
+            // A call without any order action is in the audit too.
+            let closed = match shared.open(call).await {
+                Ok(()) => shared.journal.close_call(call).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = closed {
+                tracing::warn!(call.id = %call, %error, "the call could not be closed in the journal");
+            }
+            shared.calls().remove(&call);
+        })
+    }
+}
+
+impl<T: Transport> Shared<T> {
+    fn calls(&self) -> MutexGuard<'_, HashMap<CallId, Arc<Books>>> {
+        // Each change under this lock is one insertion or removal, so a panic elsewhere leaves it whole.
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Opens the call's chain, once. It waits for the first action or the call's end, so that the caller's number is
+    /// known as a rule.
+    async fn open(&self, call: CallId) -> Result<(), JournalError> {
+        let Some(books) = self.calls().get(&call).cloned() else { return Err(JournalError::NotOpen(call)) };
+        let open = async || {
+            let caller = books.caller.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            self.journal.open_call(call, caller.as_ref(), books.since).await
+        };
+        books.opened.get_or_try_init(open).await.map(drop)
+    }
+
+    async fn carry_out(&self, call: CallId, accepted: Instant, request: &ActionRequest) -> ActionOutcome {
+        // No audit, no action.
+        let unwritten = |error: JournalError, what: &'static str| {
+            tracing::error!(call.id = %call, action = request.action.name(), %error, what, "not journaled");
+            metrics::counter!("orderline_unjournaled_total", "what" => what).increment(1);
+        };
+        if let Err(error) = self.open(call).await {
+            unwritten(error, "call");
+            return ActionOutcome::Unavailable { reason: Unavailable::Journal };
+        }
+        let mutates = request.action.mutates();
+        if mutates {
+            let intent = Entry::intent(request, offset_ms(accepted));
+            if let Err(error) = self.journal.append(call, intent).await {
+                unwritten(error, "intent");
+                return ActionOutcome::Unavailable { reason: Unavailable::Journal };
+            }
+        }
+        let mut lost = 0u32;
+        let on_attempt = |attempt: Attempt| {
+            let found = format!("{}: {:?}", attempt.end.label(), attempt.end);
+            let entry = Entry::attempt(request, attempt.number, &found, offset_ms(accepted));
+            if attempt.end.label() != "answered" && self.journal.note(call, entry).is_err() {
+                lost += 1;
+            }
+        };
+        let outcome = self.store.perform(request, call, self.store.deadline(), on_attempt).await;
+        if lost > 0 {
+            tracing::warn!(call.id = %call, lost, "attempts were not journaled");
+        }
+        let entry = if mutates {
+            Entry::outcome(request, &outcome, offset_ms(accepted))
+        } else {
+            Entry::read(request, &outcome, offset_ms(accepted))
+        };
+        match self.journal.append(call, entry).await {
+            Ok(_) => outcome,
+            Err(error) if mutates => {
+                // It may have happened, and nothing may be told of it: the intent stays open and is settled later.
+                unwritten(error, "outcome");
+                ActionOutcome::Unknown
+            }
+            Err(error) => {
+                unwritten(error, "read");
+                ActionOutcome::Unavailable { reason: Unavailable::Journal }
+            }
+        }
+    }
+}
+
+fn offset_ms(accepted: Instant) -> u64 {
+    u64::try_from(accepted.elapsed().as_millis()).unwrap_or(u64::MAX)
 }

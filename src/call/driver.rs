@@ -19,6 +19,7 @@ use crate::call::tape::Tapes;
 use crate::call::{Desk, Identify, NewCore, Observer, Registry, Settings};
 use crate::engines::{Hearing, Speaking, Thinking};
 use crate::language::Language;
+use crate::telemetry::figures;
 
 /// What all calls share.
 pub struct Calls {
@@ -108,8 +109,8 @@ impl Calls {
     async fn over(&self, known: &Known, summary: Summary) {
         let Some(call) = known.call else { return };
         let cause = summary.cause.map_or("none", cause_label);
-        metrics::counter!("orderline_calls_total", "cause" => cause).increment(1);
-        metrics::histogram!("orderline_call_seconds")
+        metrics::counter!(figures::CALLS_TOTAL, "cause" => cause).increment(1);
+        metrics::histogram!(figures::CALL_SECONDS)
             .record(Duration::from_millis(summary.duration_ms).as_secs_f64());
         tracing::info!(
             call.cause = cause,

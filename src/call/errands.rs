@@ -12,6 +12,7 @@ use crate::conversation::{Input, Output};
 use crate::engines::Full;
 use crate::ids::RequestId;
 use crate::orders::{ActionOutcome, ActionRequest};
+use crate::telemetry::figures;
 
 impl<R, W, P> Session<'_, R, W, P>
 where
@@ -58,7 +59,7 @@ where
             Engine::Speaking => "speaking",
             Engine::Desk => "desk",
         };
-        metrics::counter!("orderline_lagged_total", "engine" => label).increment(1);
+        metrics::counter!(figures::LAGGED_TOTAL, "engine" => label).increment(1);
         tracing::warn!(engine = label, "no room for a request; the conversation goes on without its answer");
         self.feedback.push_back(Input::Lagged { engine, id });
     }
@@ -93,21 +94,21 @@ where
         match &note {
             Note::Understood { decode_ms, .. } => {
                 self.summary.turns += 1;
-                metrics::histogram!("orderline_decode_seconds").record(f64::from(*decode_ms) / 1000.0);
+                metrics::histogram!(figures::DECODE_SECONDS).record(f64::from(*decode_ms) / 1000.0);
             }
             Note::Answering { turn, after_last_sound_ms } => {
-                metrics::histogram!("orderline_turn_latency_seconds")
+                metrics::histogram!(figures::TURN_LATENCY_SECONDS)
                     .record(f64::from(*after_last_sound_ms) / 1000.0);
                 tracing::debug!(turn.id = %turn, answered.ms = after_last_sound_ms, "answering");
             }
             Note::Called { tool, .. } => {
-                metrics::counter!("orderline_tool_calls_total", "tool" => tool.clone()).increment(1);
+                metrics::counter!(figures::TOOL_CALLS_TOTAL, "tool" => tool.clone()).increment(1);
             }
             Note::FellBack { from, to, why } => {
-                metrics::counter!("orderline_fallbacks_total", "from" => from.clone()).increment(1);
+                metrics::counter!(figures::FALLBACKS_TOTAL, "from" => from.clone()).increment(1);
                 tracing::warn!(from, to, why, "fell back");
             }
-            Note::Said { cut: true, .. } => metrics::counter!("orderline_barge_ins_total").increment(1),
+            Note::Said { cut: true, .. } => metrics::counter!(figures::BARGE_INS_TOTAL).increment(1),
             _ => {}
         }
         // What was said is the customers' own: it is in the audit and on the console, not in the log.

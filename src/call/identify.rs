@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 
+use crate::ari::Ari;
 use crate::conversation::event::Identity;
 use crate::ids::{CallId, PresentedNumber};
 
@@ -13,6 +14,14 @@ use crate::ids::{CallId, PresentedNumber};
 pub trait Identify: Send + Sync + fmt::Debug {
     /// Who this call's caller is; none if it is not known here. The asker has a deadline of its own.
     fn caller_of(&self, call: CallId) -> BoxFuture<'static, Option<Identity>>;
+}
+
+impl Identify for Ari {
+    /// ARI's own deadline (`ari.deadline_ms`) is the short one.
+    fn caller_of(&self, call: CallId) -> BoxFuture<'static, Option<Identity>> {
+        let ari = self.clone();
+        Box::pin(async move { if ari.is_on() { Some(ari.identify(call).await) } else { None } })
+    }
 }
 
 /// Nobody to ask: no ARI is configured.

@@ -2,30 +2,28 @@
 
 use audiosocket::{Audio, SampleRate};
 
-use crate::audio::reframe::Reframer;
-use crate::audio::resample::Streaming;
-use crate::audio::{Activity, Frame, Rate};
+use crate::audio::{Activity, Ear, Frame, Rate};
 
 /// What listens on one line.
 #[derive(Debug)]
 pub(crate) struct Listener {
-    rate: Option<SampleRate>,
-    resampler: Option<Streaming>,
-    reframer: Reframer,
+    ear: Option<(SampleRate, Ear)>,
+    samples: Vec<i16>,
     warned_mu_law: bool,
 }
 
 impl Listener {
     pub(crate) fn new() -> Self {
-        Self { rate: None, resampler: None, reframer: Reframer::new(Rate::HZ_16000), warned_mu_law: false }
+        Self { ear: None, samples: Vec::new(), warned_mu_law: false }
     }
 
     /// Takes one audio message and gives the frames that it completes.
-    pub(crate) fn hear(&mut self, audio: &Audio, mut full: impl FnMut(Frame, Activity)) {
+    pub(crate) fn hear(&mut self, audio: &Audio, full: impl FnMut(Frame, Activity)) {
         self.warn_of_mu_law(audio);
         let rate = audio.rate();
-        if self.rate != Some(rate) {
-            if let Some(before) = self.rate {
+        let before = self.ear.as_ref().map(|(before, _)| *before);
+        if before != Some(rate) {
+            if let Some(before) = before {
                 tracing::warn!(
                     before_hz = before.hz(),
                     now_hz = rate.hz(),
@@ -33,18 +31,18 @@ impl Listener {
                 );
                 metrics::counter!("orderline_rate_changes_total").increment(1);
             }
-            self.rate = Some(rate);
-            self.resampler = match rate {
-                SampleRate::Hz16000 => None,
-                _ => Streaming::new(rate.hz(), Rate::HZ_16000.0).ok(),
-            };
+            match Ear::new(Rate(rate.hz())) {
+                Ok(ear) => self.ear = Some((rate, ear)),
+                Err(error) => {
+                    tracing::warn!(%error, "sound that cannot be brought to 16 kHz is passed over");
+                    return;
+                }
+            }
         }
-        let samples: Vec<i16> = audio.samples().collect();
-        let samples = match &mut self.resampler {
-            Some(resampler) => resampler.push(&samples),
-            None => samples,
-        };
-        self.reframer.push(&samples, |frame| full(frame, Activity::default()));
+        let Some((_, ear)) = &mut self.ear else { return };
+        self.samples.clear();
+        self.samples.extend(audio.samples());
+        ear.push(&self.samples, full);
     }
 
     /// 160 bytes under 0x10 are 20 ms of mu-law, mislabelled: what `Dial(AudioSocket/…)` without a codec sends

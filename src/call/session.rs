@@ -20,6 +20,7 @@ use crate::conversation::event::{HangupCause, Identity, Leave};
 use crate::conversation::{CallTime, Input, Output};
 use crate::engines::Inbox;
 use crate::ids::CallId;
+use crate::telemetry::figures;
 
 /// How a session ended.
 #[derive(Debug)]
@@ -196,7 +197,7 @@ where
 
     fn wake(&mut self, due: Option<Instant>) {
         if let Some(due) = due {
-            metrics::histogram!("orderline_wake_late_seconds").record(due.elapsed().as_secs_f64());
+            metrics::histogram!(figures::WAKE_LATE_SECONDS).record(due.elapsed().as_secs_f64());
         }
         self.give(Input::Woken);
         if self.line.stuck() > self.calls.settings.stuck_frames {

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 use tokio_util::task::TaskTracker;
 
 use crate::call::Calls;
+use crate::telemetry::figures;
 
 /// An accepted connection with its permits.
 #[derive(Debug)]
@@ -106,10 +107,10 @@ async fn carry(leg: Leg, calls: Arc<Calls>) {
             return;
         }
     };
-    metrics::gauge!("orderline_legs").increment(1);
+    metrics::gauge!(figures::LEGS).increment(1);
     let (reader, writer) = stream.into_split();
     calls.carry(reader, writer, half_open).await;
-    metrics::gauge!("orderline_legs").decrement(1);
+    metrics::gauge!(figures::LEGS).decrement(1);
     drop(call);
 }
 
