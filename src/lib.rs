@@ -15,3 +15,4 @@ pub mod orders;
 pub mod postgres;
 pub mod server;
 pub mod telemetry;
+pub mod store;

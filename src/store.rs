@@ -1,0 +1,171 @@
+//! The reference store: the shop that the order desk speaks to, as foreign to the voice server as a customer's own.
+//!
+//! Requests come in over [`http`](self), become commands, and each command is one transaction: the idempotency key, the
+//! transition (`state` is the table, `transition` carries it out), the answer and the messages to the customer. What
+//! leaves the shop (SMS, e-mail) leaves from the outbox afterwards. Start reading at `state`, then `command`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use secrecy::ExposeSecret;
+use sqlx::PgPool;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+mod catalog;
+mod command;
+mod draft;
+mod fulfil;
+mod gateway;
+mod http;
+mod idempotency;
+mod money;
+mod order;
+mod outbox;
+mod places;
+mod problem;
+mod reads;
+mod seed;
+mod settings;
+mod state;
+mod text;
+mod timer;
+mod transition;
+mod writes;
+
+pub use gateway::{DeliveryError, Gateway, GatewayError, Message};
+pub use seed::{SeedError, Seeded, Shop, seed};
+pub use settings::{EmailSettings, Settings, SmsSettings};
+
+/// What every handler has.
+#[derive(Clone, Debug)]
+struct App {
+    pool: PgPool,
+    settings: Arc<Settings>,
+    /// Rung when a transaction may have written to the outbox.
+    outbox: Arc<Notify>,
+}
+
+/// Why the store does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The settings cannot be used.
+    #[error("the store's settings cannot be used: {}", .0.join("; "))]
+    Settings(Vec<String>),
+    /// The database does not answer.
+    #[error("PostgreSQL at {place} does not answer after {} s; is it running, and is database_url right?", waited.as_secs())]
+    Unreachable {
+        /// Host, port and database, without user and password.
+        place: String,
+        waited: Duration,
+        source: sqlx::Error,
+    },
+    /// The tables cannot be brought up to date.
+    #[error("while bringing the store's tables up to date")]
+    Migrate(#[from] MigrateError),
+    /// A gateway cannot be set up.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The listener broke.
+    #[error("while serving the Store API")]
+    Serve(#[source] std::io::Error),
+}
+
+/// Connects to the database and brings the store's tables up to date, waiting for the server as long as the settings say.
+///
+/// # Errors
+/// [`StoreError::Unreachable`] when it does not answer in that time, at once when it answers with a refusal.
+pub async fn connect(settings: &Settings) -> Result<PgPool, StoreError> {
+    let problems = settings.problems();
+    let options: PgConnectOptions = match settings.database_url.expose_secret().parse() {
+        Ok(options) if problems.is_empty() => options,
+        _ => return Err(StoreError::Settings(problems)),
+    };
+    // A statement that waits is given up before the request is: the answer can still say why.
+    let options = options.application_name("orderline store").options([
+        ("statement_timeout", "5s"),
+        ("lock_timeout", "3s"),
+        ("idle_in_transaction_session_timeout", "30s"),
+    ]);
+    let place =
+        format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or("-"));
+    let pool = PgPoolOptions::new()
+        .max_connections(settings.max_connections)
+        .acquire_timeout(Duration::from_secs(2))
+        .connect_lazy_with(options);
+    let limit = Duration::from_millis(settings.database_wait_ms);
+    let since = Instant::now();
+    loop {
+        let error = match pool.acquire().await {
+            Ok(_) => break,
+            Err(error) => error,
+        };
+        let starting = match &error {
+            // 57P03: the server is starting up.
+            sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| code == "57P03"),
+            _ => true,
+        };
+        if !starting || since.elapsed() >= limit {
+            return Err(StoreError::Unreachable { place, waited: since.elapsed(), source: error });
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    migrate(&pool).await?;
+    Ok(pool)
+}
+
+/// Brings the store's tables up to date; several processes may do it at once.
+///
+/// # Errors
+/// [`StoreError::Migrate`].
+pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+    let mut migrator: Migrator = sqlx::migrate!("migrations/store");
+    // The audit may live in the same database and counts its own migrations.
+    migrator.dangerous_set_table_name("public._store_migrations");
+    Ok(migrator.run(pool).await?)
+}
+
+/// Serves the Store API, delivers the outbox and lets drafts run out, until `stop`; requests under way are finished.
+///
+/// # Errors
+/// Settings that cannot be used, or a broken listener.
+pub async fn serve(
+    settings: Settings,
+    listener: TcpListener,
+    pool: PgPool,
+    stop: CancellationToken,
+) -> Result<(), StoreError> {
+    let problems = settings.problems();
+    if !problems.is_empty() {
+        return Err(StoreError::Settings(problems));
+    }
+    let gateways = outbox::Gateways {
+        sms: gateway::sms(&settings.sms)?,
+        email: settings.email.as_ref().map(gateway::email).transpose()?,
+    };
+    let app = App { pool, settings: Arc::new(settings), outbox: Arc::new(Notify::new()) };
+    let background = CancellationToken::new();
+    let dispatcher = tokio::spawn(outbox::dispatch(app.clone(), gateways, background.clone()));
+    let timer = tokio::spawn(timer::run(app.clone(), background.clone()));
+    let drain = stop.clone();
+    let server = axum::serve(listener, http::router(app))
+        .with_graceful_shutdown(async move { drain.cancelled().await });
+    let outcome = tokio::select! {
+        outcome = server.into_future() => outcome,
+        // An open connection without a request must not hold the process.
+        () = async { stop.cancelled().await; tokio::time::sleep(DRAIN_LIMIT).await } => Ok(()),
+    };
+    background.cancel();
+    for task in [dispatcher, timer] {
+        if let Err(error) = task.await {
+            tracing::error!(%error, "a background task of the store ended badly");
+        }
+    }
+    outcome.map_err(StoreError::Serve)
+}
+
+/// How long requests under way may take at the end. The default request limit.
+const DRAIN_LIMIT: Duration = Duration::from_secs(10);
