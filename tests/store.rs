@@ -233,7 +233,7 @@ async fn an_order_goes_from_search_to_confirmation() {
     assert_eq!(steps, ["draft", "confirmed"]);
     assert_eq!(whole["items"][0]["quantity"], 4);
     assert_eq!(whole["customer_name"], "Анна");
-    let found = desk.get(&format!("/api/v1/orders/search?phone=%2B79161234567")).await.expect(200);
+    let found = desk.get("/api/v1/orders/search?phone=%2B79161234567").await.expect(200);
     assert_eq!((&found["total"], &found["items"][0]["order_number"]), (&json!(1), &json!(number)));
     assert_eq!(found["items"][0]["items_summary"], "Нокиан зимняя 205/55 R16 × 4");
     let left = desk.product("нокиан зимние 205 55 16 нешипованные").await["stock"].as_i64().unwrap();
