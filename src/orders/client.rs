@@ -20,6 +20,7 @@ use crate::orders::{
 use crate::telemetry::figures::{STORE_ATTEMPTS_TOTAL, STORE_BREAKER, STORE_SECONDS};
 
 mod breaker;
+pub mod check;
 mod exchange;
 mod forms;
 mod http;
@@ -414,6 +415,8 @@ fn change(action: &OrderAction, key: Option<Uuid>, call: CallId) -> Option<Store
     Some(StoreRequest { method, path, query: Vec::new(), body: Some(body.to_string().into()), key })
 }
 
+#[cfg(test)]
+mod check_tests;
 #[cfg(test)]
 mod http_tests;
 #[cfg(test)]
