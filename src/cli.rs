@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{Config, EXIT_BAD_CONFIG, Problems};
 
+pub mod call;
 pub mod serve;
 pub mod transcribe;
 

@@ -16,3 +16,4 @@ pub mod postgres;
 pub mod server;
 pub mod telemetry;
 pub mod store;
+pub mod telephone;
