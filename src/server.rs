@@ -151,13 +151,16 @@ impl Listener {
         drop(self.inner);
         let mut ended = shards.finish();
         let grace = Duration::from_secs(self.settings.drain_s);
-        tokio::select! {
-            () = &mut ended => {}
-            () = calls.stopping.cancelled() => {}
-            () = tokio::time::sleep(grace) => tracing::warn!(grace_s = grace.as_secs(), "calls are still going on; they end now"),
-        }
+        let over = tokio::select! {
+            () = &mut ended => true,
+            () = calls.stopping.cancelled() => false,
+            () = tokio::time::sleep(grace) => {
+                tracing::warn!(grace_s = grace.as_secs(), "calls are still going on; they end now");
+                false
+            }
+        };
         calls.stopping.cancel();
-        if timeout(STOPPING, ended).await.is_err() {
+        if !over && timeout(STOPPING, ended).await.is_err() {
             tracing::error!("some calls did not end in time");
         }
         calls.tasks.close();
