@@ -22,9 +22,21 @@ struct Room {
 
 const ROOMS: &[Room] = &[
     Room { name: "cli", may: EVERYTHING },
+    // Gathers what each command's parts declare as their `Settings`, the reference store's too.
     Room {
         name: "config",
-        may: &["ari", "audit", "call", "conversation", "engines", "http", "orders", "server", "telemetry"],
+        may: &[
+            "ari",
+            "audit",
+            "call",
+            "conversation",
+            "engines",
+            "http",
+            "orders",
+            "server",
+            "store",
+            "telemetry",
+        ],
     },
     Room { name: "server", may: &["audiosocket", "call", "ids", "telemetry"] },
     Room { name: "http", may: &["audit", "call", "ids", "telemetry"] },
