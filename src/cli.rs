@@ -12,6 +12,7 @@ use crate::config::{Config, EXIT_BAD_CONFIG, Problems};
 pub mod call;
 pub mod serve;
 pub mod transcribe;
+pub mod voice;
 
 /// A telephone order desk for Asterisk: it answers over AudioSocket, listens, speaks and takes orders.
 #[derive(Debug, Parser)]

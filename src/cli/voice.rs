@@ -1,0 +1,175 @@
+//! The voice server put together: what `orderline serve` runs, and the demo with it.
+//!
+//! Nothing is bound before everything that must work does (the engines, the journal); what may be missing (ARI, the
+//! store, PostgreSQL) is warned of, shown by `/ready`, and does not keep the server from answering calls.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::ari::Ari;
+use crate::audit::{Journal, OpenIntent};
+use crate::call::desk::OrderDesk;
+use crate::call::identify::Nobody;
+use crate::call::tape::Tapes;
+use crate::call::{Calls, Identify, Observer, Registry};
+use crate::config::Config;
+use crate::engines::{Hearing, Speaking, Thinking};
+use crate::http::{Console, PartState, Readiness};
+use crate::ids::Region;
+use crate::orders::client::{Http, StoreClient};
+use crate::server::Listener;
+
+/// The engines of a voice server.
+#[derive(Clone, Debug)]
+pub struct Engines {
+    /// Speech to text.
+    pub hearing: Arc<dyn Hearing>,
+    /// What to say and do.
+    pub thinking: Arc<dyn Thinking>,
+    /// Text to speech.
+    pub speaking: Arc<dyn Speaking>,
+}
+
+/// A voice server that accepts calls.
+#[derive(Debug)]
+pub struct Voice {
+    /// Where Asterisk connects.
+    pub socket: SocketAddr,
+    /// Health, metrics, registration.
+    pub http: SocketAddr,
+    /// What happens in its calls.
+    pub observer: Observer,
+    /// The audit's journal.
+    pub journal: Journal,
+    /// The shop.
+    pub store: Arc<StoreClient<Http>>,
+    calls: Arc<Calls>,
+    serving: JoinHandle<std::io::Result<()>>,
+    stop_http: CancellationToken,
+}
+
+impl Voice {
+    /// Starts serving. `metrics` renders the figures.
+    ///
+    /// # Errors
+    /// What could not be started, and why.
+    pub async fn start(
+        config: &Config,
+        engines: Engines,
+        metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    ) -> anyhow::Result<Self> {
+        let readiness = Readiness::default();
+        let (journal, recovered) = Journal::open(&config.audit)?;
+        readiness.set("journal", PartState::Up);
+        let store = Arc::new(StoreClient::new(config.store.clone())?);
+        let regions: Arc<[Region]> = config.ari.regions.clone().into();
+        let identify = ask_ari(config, &readiness).await?;
+        let observer = Observer::new();
+        let registry = Registry::new();
+        let calls = Arc::new(Calls {
+            settings: config.call.clone(),
+            language: config.conversation.language,
+            detect_language: config.conversation.detect_language,
+            new_core: crate::call::core::conversations(config.conversation.clone()),
+            hearing: engines.hearing,
+            thinking: engines.thinking,
+            speaking: engines.speaking,
+            desk: Arc::new(OrderDesk::new(journal.clone(), store.clone())),
+            identify,
+            registry: registry.clone(),
+            observer: observer.clone(),
+            tapes: config.tape.dir.clone().map(|dir| Tapes {
+                dir,
+                core: serde_json::to_value(&config.conversation).unwrap_or_default(),
+            }),
+            services: Handle::current(),
+            tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            stopping: CancellationToken::new(),
+        });
+
+        let listener = Listener::bind(&config.server)
+            .with_context(|| format!("server.listen: cannot listen on {}", config.server.listen))?;
+        let web = tokio::net::TcpListener::bind(config.http.listen)
+            .await
+            .with_context(|| format!("http.listen: cannot listen on {}", config.http.listen))?;
+        let (socket, http) = (listener.local_addr()?, web.local_addr()?);
+        readiness.set("calls", PartState::Up);
+        let console = Console {
+            registry,
+            observer: observer.clone(),
+            readiness,
+            metrics,
+            token: config.http.token.clone(),
+            regions,
+        };
+        let stop_http = CancellationToken::new();
+        let until = stop_http.clone();
+        tokio::spawn(async move {
+            let served = axum::serve(web, crate::http::router(console))
+                .with_graceful_shutdown(async move { until.cancelled().await });
+            if let Err(error) = served.await {
+                tracing::error!(%error, "the HTTP server has stopped");
+            }
+        });
+        let serving = tokio::spawn(listener.serve(calls.clone()));
+        let voice = Self { socket, http, observer, journal, store, calls, serving, stop_http };
+        voice.settle_open(recovered.open_intents);
+        Ok(voice)
+    }
+
+    /// Actions that an earlier process left without an outcome are settled beside the calls.
+    fn settle_open(&self, intents: Vec<OpenIntent>) {
+        if !intents.is_empty() {
+            tracing::warn!(
+                count = intents.len(),
+                "order actions without an outcome were found; they are settled now"
+            );
+        }
+    }
+
+    /// Stops: calls that go on finish within the configured time, then everything is written out.
+    ///
+    /// # Errors
+    /// When the journal could not be closed in order.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.calls.draining.cancel();
+        self.serving.await.context("the server's task")??;
+        self.stop_http.cancel();
+        self.journal.shutdown().await?;
+        Ok(())
+    }
+
+    /// Resolves when the server has stopped by itself, which it does only when it is told to.
+    pub async fn stopped(&self) {
+        while !self.serving.is_finished() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// ARI, if it is configured; asked once, so that a wrong password is known at start and not at the first call.
+async fn ask_ari(config: &Config, readiness: &Readiness) -> anyhow::Result<Arc<dyn Identify>> {
+    let ari = Ari::new(config.ari.clone())?;
+    if !ari.is_on() {
+        return Ok(Arc::new(Nobody));
+    }
+    match ari.check().await {
+        Ok(version) => {
+            tracing::info!(version = %version.0, "ARI answers");
+            readiness.set("ari", PartState::Up);
+        }
+        Err(error) => {
+            tracing::warn!(%error, "ARI does not answer; calls are served without the caller's number until it does");
+            readiness.set("ari", PartState::Degraded { why: error.to_string() });
+        }
+    }
+    Ok(Arc::new(ari))
+}
