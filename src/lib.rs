@@ -14,6 +14,6 @@ pub mod language;
 pub mod orders;
 pub mod postgres;
 pub mod server;
-pub mod telemetry;
 pub mod store;
+pub mod telemetry;
 pub mod telephone;
