@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::conversation::Input;
 use crate::conversation::event::{Completion, Recognition, Synthesis};
 
+mod endpoint;
 mod error;
 pub mod llm;
 mod port;

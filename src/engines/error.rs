@@ -20,4 +20,7 @@ pub enum EngineError {
     /// A thread cannot be started.
     #[error("a thread of the hearing engine cannot be started: {0}")]
     Thread(std::io::Error),
+    /// The HTTP client cannot be made.
+    #[error("the HTTP client for speech and language servers cannot be made: {0}")]
+    Http(String),
 }
