@@ -11,6 +11,7 @@ use crate::config::{Config, EXIT_BAD_CONFIG, Problems};
 
 pub mod call;
 pub mod serve;
+pub mod store;
 pub mod transcribe;
 pub mod voice;
 
@@ -46,6 +47,8 @@ impl Common {
 enum Command {
     /// Run the voice server: AudioSocket for Asterisk, HTTP for health, metrics and registration.
     Serve(serve::ServeArgs),
+    /// Run the reference store: a Store API on PostgreSQL, to order from.
+    Store(store::StoreArgs),
     /// Measure how well a model hears: word error rate and decoding time over a list of recordings.
     Transcribe(transcribe::TranscribeArgs),
 }
@@ -71,6 +74,7 @@ fn run(common: Common, command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("services").build()?;
     let code = match command {
         Command::Serve(args) => runtime.block_on(serve::run(&common, args)),
+        Command::Store(args) => runtime.block_on(async { store::run(common.load()?.shop, args).await }),
         Command::Transcribe(args) => transcribe::run(&args),
     };
     // A blocking read of standard input or a name look-up must not keep a finished command alive.

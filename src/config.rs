@@ -42,6 +42,8 @@ pub struct Config {
     pub conversation: conversation::Settings,
     /// `[store]`: the shop's Store API.
     pub store: store::Settings,
+    /// `[shop]`: the reference store, for `orderline store` only.
+    pub shop: crate::store::Settings,
     /// `[audit]`: the journal of order actions.
     pub audit: audit::Settings,
     /// `[log]`.
@@ -119,6 +121,7 @@ impl Config {
             ari: gather.section("ari", ari::Settings::problems),
             conversation: gather.section("conversation", conversation::Settings::problems),
             store: gather.section("store", store::Settings::problems),
+            shop: gather.section("shop", crate::store::Settings::problems),
             audit: gather.section("audit", audit::Settings::problems),
             log: gather.section("log", telemetry::Settings::problems),
             file,

@@ -1,0 +1,73 @@
+//! `orderline store`: the reference store.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::Problems;
+use crate::store::{self, Settings, Shop};
+
+/// Arguments of `orderline store`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct StoreArgs {
+    /// Where to listen, instead of `listen` of `[shop]`.
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Load this shop first: its goods, terms and customers are brought up to date, stock and orders stay.
+    #[arg(long, value_name = "FILE")]
+    pub seed: Option<PathBuf>,
+    /// Stop after loading, without serving.
+    #[arg(long, requires = "seed")]
+    pub seed_only: bool,
+}
+
+/// Serves the Store API until SIGINT or SIGTERM.
+///
+/// # Errors
+/// Settings that cannot be used ([`Problems`]), a database that does not answer, a port that is taken, a shop that
+/// cannot be loaded.
+pub async fn run(mut settings: Settings, args: StoreArgs) -> anyhow::Result<ExitCode> {
+    if let Some(listen) = args.listen {
+        settings.listen = listen;
+    }
+    let problems = settings.problems();
+    if !problems.is_empty() {
+        return Err(
+            Problems(problems.into_iter().map(|problem| format!("[shop] {problem}")).collect()).into()
+        );
+    }
+    let shop = args.seed.as_deref().map(Shop::load).transpose()?;
+    let pool = store::connect(&settings).await?;
+    if let Some(shop) = &shop {
+        let seeded = store::seed(&pool, shop, settings.utc_offset_min).await?;
+        println!(
+            "loaded {} products, {} cities, {} pick-up points, {} customers, {} new orders",
+            seeded.products, seeded.cities, seeded.pickup_points, seeded.customers, seeded.orders
+        );
+        if args.seed_only {
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    let listener = TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("while binding {} for the Store API", settings.listen))?;
+    println!("the Store API listens on http://{}", listener.local_addr()?);
+    let stop = CancellationToken::new();
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let asked = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        asked.cancel();
+    });
+    store::serve(settings, listener, pool, stop).await?;
+    Ok(ExitCode::SUCCESS)
+}
