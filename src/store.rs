@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
-use sqlx::PgPool;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{Connection, PgConnection, PgPool};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -56,11 +56,18 @@ pub enum StoreError {
     #[error("the store's settings cannot be used: {}", .0.join("; "))]
     Settings(Vec<String>),
     /// The database does not answer.
-    #[error("PostgreSQL at {place} does not answer after {} s; is it running, and is database_url right?", waited.as_secs())]
+    #[error("PostgreSQL at {place} does not answer after {:.1} s; is it running, and is shop.database_url right?", waited.as_secs_f32())]
     Unreachable {
         /// Host, port and database, without user and password.
         place: String,
         waited: Duration,
+        source: sqlx::Error,
+    },
+    /// The database answers with a no: password, name of the database, permission.
+    #[error("PostgreSQL at {place} refuses shop.database_url")]
+    Refused {
+        /// Host, port and database, without user and password.
+        place: String,
         source: sqlx::Error,
     },
     /// The tables cannot be brought up to date.
@@ -77,7 +84,7 @@ pub enum StoreError {
 /// Connects to the database and brings the store's tables up to date, waiting for the server as long as the settings say.
 ///
 /// # Errors
-/// [`StoreError::Unreachable`] when it does not answer in that time, at once when it answers with a refusal.
+/// [`StoreError::Unreachable`] when it does not answer in that time, [`StoreError::Refused`] at once when it says no.
 pub async fn connect(settings: &Settings) -> Result<PgPool, StoreError> {
     let problems = settings.problems();
     let options: PgConnectOptions = match settings.database_url.expose_secret().parse() {
@@ -92,30 +99,43 @@ pub async fn connect(settings: &Settings) -> Result<PgPool, StoreError> {
     ]);
     let place =
         format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or("-"));
-    let pool = PgPoolOptions::new()
-        .max_connections(settings.max_connections)
-        .acquire_timeout(Duration::from_secs(2))
-        .connect_lazy_with(options);
     let limit = Duration::from_millis(settings.database_wait_ms);
     let since = Instant::now();
+    // One connection by itself: a pool would only say that it timed out, not why.
     loop {
-        let error = match pool.acquire().await {
-            Ok(_) => break,
-            Err(error) => error,
+        let attempt = tokio::time::timeout(ATTEMPT_LIMIT, PgConnection::connect_with(&options)).await;
+        let error = match attempt {
+            Ok(Ok(connection)) => {
+                connection.close().await.ok();
+                break;
+            }
+            Ok(Err(error)) => error,
+            Err(_) => sqlx::Error::Io(std::io::ErrorKind::TimedOut.into()),
         };
-        let starting = match &error {
-            // 57P03: the server is starting up.
-            sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| code == "57P03"),
+        let refusal = match &error {
+            // 57P03: the server is starting up or shutting down.
+            sqlx::Error::Database(refusal) => refusal.code().is_some_and(|code| code != "57P03"),
+            sqlx::Error::Io(_) => false,
             _ => true,
         };
-        if !starting || since.elapsed() >= limit {
+        if refusal {
+            return Err(StoreError::Refused { place, source: error });
+        }
+        if since.elapsed() >= limit {
             return Err(StoreError::Unreachable { place, waited: since.elapsed(), source: error });
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
+    let pool = PgPoolOptions::new()
+        .max_connections(settings.max_connections)
+        .acquire_timeout(ATTEMPT_LIMIT)
+        .connect_lazy_with(options);
     migrate(&pool).await?;
     Ok(pool)
 }
+
+/// How long one attempt to get a connection may take. Below a caller's patience and above a slow handshake.
+const ATTEMPT_LIMIT: Duration = Duration::from_secs(2);
 
 /// Brings the store's tables up to date; several processes may do it at once.
 ///

@@ -37,9 +37,7 @@ pub async fn run(mut settings: Settings, args: StoreArgs) -> anyhow::Result<Exit
     }
     let problems = settings.problems();
     if !problems.is_empty() {
-        return Err(
-            Problems(problems.into_iter().map(|problem| format!("[shop] {problem}")).collect()).into()
-        );
+        return Err(Problems(problems).into());
     }
     let shop = args.seed.as_deref().map(Shop::load).transpose()?;
     let pool = store::connect(&settings).await?;

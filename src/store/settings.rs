@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use sqlx::postgres::PgConnectOptions;
 
-/// The settings of `orderline store`, the `[store]` table of the configuration.
+/// The settings of `orderline store`, the `[shop]` section of the configuration.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
@@ -125,15 +125,18 @@ impl Settings {
         // The address may hold a password: it is never shown.
         expect(
             PgConnectOptions::from_str(self.database_url.expose_secret()).is_ok(),
-            "database_url: expected postgres://user:password@host:port/name".to_owned(),
+            "shop.database_url: expected postgres://user:password@host:port/name".to_owned(),
         );
         let tokens = [("token", Some(&self.token)), ("previous_token", self.previous_token.as_ref())];
         for (name, token) in tokens {
             let bytes = token.map_or(32, |token| token.expose_secret().len());
-            expect(bytes >= 32, format!("{name}: expected at least 32 bytes, found {bytes}"));
+            expect(bytes >= 32, format!("shop.{name}: expected at least 32 bytes, found {bytes}"));
         }
         let mut range = |name: &str, value: i64, low: i64, high: i64| {
-            expect((low..=high).contains(&value), format!("{name}: expected {low} to {high}, found {value}"));
+            expect(
+                (low..=high).contains(&value),
+                format!("shop.{name}: expected {low} to {high}, found {value}"),
+            );
         };
         range("max_connections", i64::from(self.max_connections), 1, 200);
         range("database_wait_ms", i64::try_from(self.database_wait_ms).unwrap_or(i64::MAX), 0, 600_000);
@@ -147,31 +150,31 @@ impl Settings {
         if let Some(template) = &self.pay_url {
             expect(
                 template.contains("{payment_id}") && url::Url::parse(template).is_ok(),
-                format!("pay_url: expected an address with {{payment_id}} in it, found {template:?}"),
+                format!("shop.pay_url: expected an address with {{payment_id}} in it, found {template:?}"),
             );
         }
         if let SmsSettings::Http { url, body, .. } = &self.sms {
             let whole = format!("{url}{}", body.as_deref().unwrap_or_default());
             expect(
                 url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")),
-                "sms.url: expected an http or https address".to_owned(),
+                "shop.sms.url: expected an http or https address".to_owned(),
             );
             expect(
                 whole.contains("{to}") && whole.contains("{text}"),
-                "sms: expected {to} and {text} in url or body".to_owned(),
+                "shop.sms: expected {to} and {text} in url or body".to_owned(),
             );
         }
         if let Some(email) = &self.email {
             expect(
                 email.from.parse::<lettre::message::Mailbox>().is_ok(),
                 format!(
-                    "email.from: expected an address such as Shop <orders@example.org>, found {:?}",
+                    "shop.email.from: expected an address such as Shop <orders@example.org>, found {:?}",
                     email.from
                 ),
             );
             expect(
                 url::Url::parse(email.smtp_url.expose_secret()).is_ok(),
-                "email.smtp_url: expected smtps://user:password@host:465".to_owned(),
+                "shop.email.smtp_url: expected smtps://user:password@host:465".to_owned(),
             );
         }
         found

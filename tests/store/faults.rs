@@ -3,6 +3,7 @@
 use orderline::postgres::Cluster;
 use orderline::store::{self, Settings, SmsSettings};
 use reqwest::{Method, StatusCode};
+use secrecy::ExposeSecret;
 use serde_json::json;
 
 use crate::desk::{BUYER, Desk, Reply, TOKEN, basket, reply, until};
@@ -253,4 +254,12 @@ async fn a_database_that_is_not_there_is_said_so_in_time() {
     assert!(matches!(error, store::StoreError::Unreachable { .. }));
     let said = format!("{error} {error:?}");
     assert!(said.contains("127.0.0.1:1/shop") && !said.contains("hidden-password"), "{said}");
+    assert!(said.contains("refused"), "the reason is kept: {said}");
+
+    let desk = Desk::open().await;
+    let address = desk.settings.database_url.expose_secret().replace("/shop_", "/no_such_shop_");
+    let settings = Settings { database_url: address.into(), ..desk.settings.clone() };
+    let error = store::connect(&settings).await.unwrap_err();
+    assert!(matches!(error, store::StoreError::Refused { .. }), "{error}");
+    desk.close().await;
 }
