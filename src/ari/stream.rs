@@ -6,12 +6,13 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use base64::Engine as _;
 use futures_util::{SinkExt, StreamExt};
 use secrecy::ExposeSecret;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use tokio_tungstenite::connect_async_with_config;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as WsError, Message};
+use tokio_tungstenite::{MaybeTlsStream, connect_async_with_config};
 use tokio_util::sync::CancellationToken;
 
 use super::calls::Event;
@@ -122,6 +123,7 @@ impl Ari {
         let mut heard_at = Instant::now();
         let mut ping_at = heard_at + PING;
         loop {
+            acknowledge_at_once(socket.get_ref());
             tokio::select! {
                 message = socket.next() => {
                     heard_at = Instant::now();
@@ -154,6 +156,19 @@ impl Ari {
             Err(error) => tracing::trace!(%error, "an event of ARI was passed over"),
         }
     }
+}
+
+/// Asterisk writes events without TCP_NODELAY: a second event waits until the first is acknowledged, which the kernel
+/// puts off by 40 ms (RFC 1122 4.2.3.2) unless asked anew for each read. Measured on loopback: the caller's event came
+/// 40 ms late.
+fn acknowledge_at_once(stream: &MaybeTlsStream<TcpStream>) {
+    #[cfg(target_os = "linux")]
+    if let MaybeTlsStream::Plain(stream) = stream {
+        // Only speed is lost where it is not granted.
+        let _ = stream.set_quickack(true);
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
 }
 
 impl Link {
