@@ -61,10 +61,10 @@ struct Link {
 #[derive(Debug, thiserror::Error)]
 pub enum AriError {
     /// `[ari] base_url` is not set.
-    #[error("[ari] base_url is not set, so callers are known only where the dialplan registers them")]
+    #[error("ari.base_url is not set, so callers are known only where the dialplan registers them")]
     Off,
     /// The settings can't be used; the sentences name the keys.
-    #[error("[ari] {}", .0.join("; [ari] "))]
+    #[error("{}", .0.join("; "))]
     Settings(Vec<String>),
     /// No connection.
     #[error(
@@ -78,7 +78,7 @@ pub enum AriError {
     },
     /// 401 or 403.
     #[error(
-        "Asterisk's ARI at {url} refused user {user:?}: expected [ari] user and password (or password_file) to \
+        "Asterisk's ARI at {url} refused user {user:?}: expected ari.user and ari.password (or ari.password_file) to \
          match the section [{user}] of ari.conf"
     )]
     Refused { url: String, user: String },

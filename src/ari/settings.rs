@@ -55,11 +55,13 @@ impl Settings {
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         if !(10..=5000).contains(&self.deadline_ms) {
-            problems
-                .push(format!("deadline_ms: expected 10 to 5000 milliseconds, found {}", self.deadline_ms));
+            problems.push(format!(
+                "ari.deadline_ms: expected 10 to 5000 milliseconds, found {}",
+                self.deadline_ms
+            ));
         }
         if self.regions.is_empty() {
-            problems.push("regions: expected at least one country such as \"RU\", found none".into());
+            problems.push("ari.regions: expected at least one country such as \"RU\", found none".into());
         }
         let base = match self.base() {
             Ok(base) => base,
@@ -71,14 +73,15 @@ impl Settings {
         let Some(base) = base else { return problems };
         if base.scheme() == "http" && !is_loopback(&base) && !self.allow_insecure {
             problems.push(format!(
-                "base_url: expected https, or http to this machine, found {base}: over plain http the password \
-                 travels readable (set allow_insecure = true for a network that is trusted)"
+                "ari.base_url: expected https, or http to this machine, found {base}: over plain http the password \
+                 travels readable (set ari.allow_insecure = true for a network that is trusted)"
             ));
         }
         for (key, value) in [("user", &self.user), ("app", &self.app)] {
             let usual = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
             if value.is_empty() || !value.chars().all(usual) {
-                problems.push(format!("{key}: expected letters, digits, '-', '_' or '.', found {value:?}"));
+                problems
+                    .push(format!("ari.{key}: expected letters, digits, '-', '_' or '.', found {value:?}"));
             }
         }
         if let Err(problem) = self.read_password() {
@@ -94,12 +97,14 @@ impl Settings {
         };
         let expected = "expected an address such as http://127.0.0.1:8088";
         let url =
-            Url::parse(text.trim()).map_err(|e| format!("base_url: {expected}, found {text:?} ({e})"))?;
+            Url::parse(text.trim()).map_err(|e| format!("ari.base_url: {expected}, found {text:?} ({e})"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() {
-            return Err(format!("base_url: {expected}, found {text:?}"));
+            return Err(format!("ari.base_url: {expected}, found {text:?}"));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("base_url: expected no user in the address; give user and password".into());
+            return Err(
+                "ari.base_url: expected no user in the address; give ari.user and ari.password".into()
+            );
         }
         Ok(Some(url))
     }
@@ -107,17 +112,17 @@ impl Settings {
     /// The password, from the setting or its file.
     pub(super) fn read_password(&self) -> Result<SecretString, String> {
         let (password, from) = match (&self.password, &self.password_file) {
-            (Some(password), _) => (password.clone(), "password".to_owned()),
+            (Some(password), _) => (password.clone(), "ari.password".to_owned()),
             (None, Some(file)) => {
                 let text = std::fs::read_to_string(file).map_err(|e| {
-                    format!("password_file: expected a readable file, found {} ({e})", file.display())
+                    format!("ari.password_file: expected a readable file, found {} ({e})", file.display())
                 })?;
-                (text.lines().next().unwrap_or("").trim().to_owned().into(), "password_file".to_owned())
+                (text.lines().next().unwrap_or("").trim().to_owned().into(), "ari.password_file".to_owned())
             }
             (None, None) => {
                 return Err(format!(
-                    "password: expected the password of the section [{}] of ari.conf (in the environment, or as \
-                     password_file), found none",
+                    "ari.password: expected the password of the section [{}] of ari.conf (in the environment, or as \
+                     ari.password_file), found none",
                     self.user
                 ));
             }
@@ -161,7 +166,7 @@ mod tests {
         }
         let far = reaching("http://192.0.2.7:8088");
         let problems = far.problems();
-        assert!(matches!(&problems[..], [one] if one.contains("allow_insecure")), "{problems:?}");
+        assert!(matches!(&problems[..], [one] if one.contains("ari.allow_insecure")), "{problems:?}");
         assert!(Settings { allow_insecure: true, ..far }.problems().is_empty());
     }
 
@@ -175,7 +180,7 @@ mod tests {
         };
         let keys: Vec<_> =
             settings.problems().iter().map(|p| p.split(':').next().unwrap_or("").to_owned()).collect();
-        assert_eq!(keys, ["deadline_ms", "regions", "base_url"]);
+        assert_eq!(keys, ["ari.deadline_ms", "ari.regions", "ari.base_url"]);
     }
 
     #[test]
@@ -183,7 +188,7 @@ mod tests {
         let settings = Settings { password: None, ..reaching("http://127.0.0.1:8088") };
         assert!(settings.problems().concat().contains("[orderline] of ari.conf"));
         let nowhere = Settings { password_file: Some("/nonexistent/ari".into()), ..settings };
-        assert!(nowhere.problems().concat().starts_with("password_file: expected a readable file"));
+        assert!(nowhere.problems().concat().starts_with("ari.password_file: expected a readable file"));
     }
 
     #[test]

@@ -82,7 +82,7 @@ async fn a_wrong_password_is_told_with_the_setting_and_the_section() {
     let error = ari(&server.uri()).check().await.unwrap_err();
     let text = error.to_string();
     assert!(matches!(error, AriError::Refused { .. }), "{text}");
-    assert!(text.contains("[ari] user and password") && text.contains("[orderline] of ari.conf"), "{text}");
+    assert!(text.contains("ari.password") && text.contains("[orderline] of ari.conf"), "{text}");
     assert!(!text.contains("word\""), "{text}");
 }
 
