@@ -10,6 +10,8 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, EXIT_BAD_CONFIG, Problems};
 
 pub mod call;
+pub mod health;
+pub mod replay;
 pub mod serve;
 pub mod store;
 pub mod transcribe;
@@ -49,6 +51,12 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Run the reference store: a Store API on PostgreSQL, to order from.
     Store(store::StoreArgs),
+    /// Ask a running voice server how it is.
+    Health(health::HealthArgs),
+    /// Play Asterisk's part: call a voice server over AudioSocket with a script of recorded lines.
+    Call(call::CallArgs),
+    /// Repeat recorded calls in virtual time and compare.
+    Replay(replay::ReplayArgs),
     /// Measure how well a model hears: word error rate and decoding time over a list of recordings.
     Transcribe(transcribe::TranscribeArgs),
 }
@@ -75,6 +83,9 @@ fn run(common: Common, command: Command) -> anyhow::Result<ExitCode> {
     let code = match command {
         Command::Serve(args) => runtime.block_on(serve::run(&common, args)),
         Command::Store(args) => runtime.block_on(async { store::run(common.load()?.shop, args).await }),
+        Command::Health(args) => runtime.block_on(health::run(&common, args)),
+        Command::Call(args) => runtime.block_on(call::run(args)),
+        Command::Replay(args) => replay::run(&args),
         Command::Transcribe(args) => transcribe::run(&args),
     };
     // A blocking read of standard input or a name look-up must not keep a finished command alive.
