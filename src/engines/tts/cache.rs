@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::audio::Rate;
 use crate::conversation::event::Synthesis;
@@ -30,12 +30,17 @@ impl fmt::Debug for Cache {
 }
 
 impl Cache {
+    /// Room for so much sound.
+    pub(super) fn of_kib(kib: usize) -> Self {
+        Self::new(kib * 1024 / size_of::<i16>())
+    }
+
     /// Room for so many samples.
-    pub(super) fn new(room: usize) -> Self {
+    fn new(room: usize) -> Self {
         Self { room, held: 0, phrases: BTreeMap::new(), used: VecDeque::new() }
     }
 
-    pub(super) fn get(&mut self, request: &Synthesis) -> Option<Arc<[i16]>> {
+    fn get(&mut self, request: &Synthesis) -> Option<Arc<[i16]>> {
         let key = key(request);
         let samples = self.phrases.get(&key).cloned()?;
         self.used.retain(|used| *used != key);
@@ -43,8 +48,8 @@ impl Cache {
         Some(samples)
     }
 
-    pub(super) fn put(&mut self, request: &Synthesis, samples: Arc<[i16]>) {
-        if request.text.len() > LONGEST_TEXT || samples.len() > self.room {
+    fn put(&mut self, request: &Synthesis, samples: Arc<[i16]>) {
+        if request.text.len() > LONGEST_TEXT || samples.is_empty() || samples.len() > self.room {
             return;
         }
         let key = key(request);
@@ -59,6 +64,26 @@ impl Cache {
         self.held += samples.len();
         self.phrases.insert(key.clone(), samples);
         self.used.push_back(key);
+    }
+}
+
+/// One cache for all calls.
+#[derive(Debug)]
+pub(super) struct SharedCache(Mutex<Cache>);
+
+impl SharedCache {
+    pub(super) fn new(cache: Cache) -> Self {
+        Self(Mutex::new(cache))
+    }
+
+    /// The sound of a phrase said before.
+    pub(super) fn get(&self, request: &Synthesis) -> Option<Arc<[i16]>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(request)
+    }
+
+    /// Keeps a phrase that was said whole.
+    pub(super) fn put(&self, request: &Synthesis, samples: Vec<i16>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).put(request, samples.into());
     }
 }
 

@@ -4,7 +4,7 @@
 //! wire rate and leaves as soon as it fills a frame. A request that is cancelled or late kills its process.
 
 use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -14,13 +14,14 @@ use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::cache::Cache;
+use super::cache::{Cache, SharedCache};
 use super::pcm::Pcm;
 use crate::conversation::Input;
 use crate::conversation::event::{EngineFault, Speech, Synthesis};
 use crate::engines::port::{Gate, Running, Ticket, Unwanted, deliver};
 use crate::engines::{EngineError, Full, Inbox, Ranges, Speaking};
 use crate::language::Language;
+use crate::telemetry::figures::SYNTHESIS_FIRST_SECONDS;
 
 /// `[speaking.espeak]`
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -108,7 +109,7 @@ pub struct Espeak {
 #[derive(Debug)]
 struct Shared {
     settings: Settings,
-    cache: Mutex<Cache>,
+    cache: SharedCache,
 }
 
 impl Espeak {
@@ -117,7 +118,7 @@ impl Espeak {
     /// # Errors
     /// [`EngineError::Program`] and [`EngineError::Voice`].
     pub async fn start(settings: Settings, runtime: Handle) -> Result<Self, EngineError> {
-        let cache = Mutex::new(Cache::new(settings.cache_kib * 1024 / size_of::<i16>()));
+        let cache = SharedCache::new(Cache::of_kib(settings.cache_kib));
         let espeak = Self {
             gate: Gate::new(settings.concurrent, settings.waiting),
             shared: Arc::new(Shared { settings, cache }),
@@ -152,14 +153,13 @@ impl Shared {
     ) -> Result<(), Unwanted> {
         let id = request.id;
         let answer = async |piece| deliver(inbox, cancel, Input::Synthesized { id, piece }).await;
-        let cached = self.cache.lock().unwrap_or_else(PoisonError::into_inner).get(&request);
+        let cached = self.cache.get(&request);
         if let Some(samples) = cached {
-            if !samples.is_empty() {
-                answer(Speech::Chunk { samples }).await?;
-            }
+            answer(Speech::Chunk { samples }).await?;
             return answer(Speech::Done).await;
         }
-        let deadline = Instant::now() + Duration::from_millis(self.settings.deadline_ms);
+        let began = Instant::now();
+        let deadline = began + Duration::from_millis(self.settings.deadline_ms);
         let _running: Running = tokio::select! {
             biased;
             () = cancel.cancelled() => return Err(Unwanted),
@@ -197,6 +197,10 @@ impl Shared {
             }
             let Some(pcm) = &mut pcm else { continue };
             for samples in pcm.push(bytes) {
+                if all.is_empty() {
+                    metrics::histogram!(SYNTHESIS_FIRST_SECONDS, "engine" => "espeak")
+                        .record(began.elapsed());
+                }
                 all.extend_from_slice(&samples);
                 answer(Speech::Chunk { samples }).await?;
             }
@@ -205,7 +209,7 @@ impl Shared {
             all.extend_from_slice(&samples);
             answer(Speech::Chunk { samples }).await?;
         }
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner).put(&request, all.into());
+        self.cache.put(&request, all);
         answer(Speech::Done).await
     }
 

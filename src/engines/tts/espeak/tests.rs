@@ -44,7 +44,7 @@ fn stand_in(script: &str) -> (tempfile::TempPath, Settings) {
 fn unchecked(settings: Settings) -> Espeak {
     Espeak {
         gate: Gate::new(settings.concurrent, settings.waiting),
-        shared: Arc::new(Shared { settings, cache: Mutex::new(Cache::new(0)) }),
+        shared: Arc::new(Shared { settings, cache: SharedCache::new(Cache::of_kib(0)) }),
         runtime: Handle::current(),
     }
 }
@@ -65,7 +65,7 @@ async fn a_clause_becomes_sound_whose_first_frame_is_heard() {
 async fn a_phrase_said_again_is_the_same_sound_from_the_cache() {
     let espeak = started(Settings::default()).await;
     let first = heard(&espeak, asked(Language::English, "One moment.")).await;
-    espeak.shared.cache.lock().unwrap().get(&asked(Language::English, "One moment.")).unwrap();
+    espeak.shared.cache.get(&asked(Language::English, "One moment.")).unwrap();
     assert_eq!(heard(&espeak, asked(Language::English, "One moment.")).await, first);
 }
 
