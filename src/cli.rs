@@ -82,7 +82,7 @@ fn run(common: Common, command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("services").build()?;
     let code = match command {
         Command::Serve(args) => runtime.block_on(serve::run(&common, args)),
-        Command::Store(args) => runtime.block_on(async { store::run(common.load()?.shop, args).await }),
+        Command::Store(args) => runtime.block_on(store::run(&common, args)),
         Command::Health(args) => runtime.block_on(health::run(&common, args)),
         Command::Call(args) => runtime.block_on(call::run(args)),
         Command::Replay(args) => replay::run(&args),

@@ -9,8 +9,10 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::config::Problems;
-use crate::store::{self, Settings, Shop};
+use crate::cli::Common;
+use crate::config::{Config, Problems};
+use crate::store::{self, Shop};
+use crate::telemetry;
 
 /// Arguments of `orderline store`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -31,7 +33,8 @@ pub struct StoreArgs {
 /// # Errors
 /// Settings that cannot be used ([`Problems`]), a database that does not answer, a port that is taken, a shop that
 /// cannot be loaded.
-pub async fn run(mut settings: Settings, args: StoreArgs) -> anyhow::Result<ExitCode> {
+pub async fn run(common: &Common, args: StoreArgs) -> anyhow::Result<ExitCode> {
+    let Config { shop: mut settings, log, .. } = common.load()?;
     if let Some(listen) = args.listen {
         settings.listen = listen;
     }
@@ -39,6 +42,7 @@ pub async fn run(mut settings: Settings, args: StoreArgs) -> anyhow::Result<Exit
     if !problems.is_empty() {
         return Err(Problems(problems).into());
     }
+    let _logs = telemetry::start_logs(&log)?;
     let shop = args.seed.as_deref().map(Shop::load).transpose()?;
     let pool = store::connect(&settings).await?;
     if let Some(shop) = &shop {

@@ -1,7 +1,7 @@
 //! What must hold when requests come twice, at once or broken, and when the shop's world fails in the middle.
 
 use orderline::postgres::Cluster;
-use orderline::store::{self, Settings, SmsSettings};
+use orderline::store::{self, EmailSettings, Settings, SmsSettings};
 use reqwest::{Method, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::json;
@@ -261,5 +261,60 @@ async fn a_database_that_is_not_there_is_said_so_in_time() {
     let settings = Settings { database_url: address.into(), ..desk.settings.clone() };
     let error = store::connect(&settings).await.unwrap_err();
     assert!(matches!(error, store::StoreError::Refused { .. }), "{error}");
+    desk.close().await;
+}
+
+/// Plays a mail server for one letter; the whole conversation of the client.
+async fn receive_letter(listener: tokio::net::TcpListener) -> String {
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    let (stream, _) = listener.accept().await.unwrap();
+    let (reader, mut writer) = stream.into_split();
+    let mut lines = BufReader::new(reader).lines();
+    writer.write_all(b"220 mail ready\r\n").await.unwrap();
+    let (mut heard, mut in_letter) = (String::new(), false);
+    while let Some(line) = lines.next_line().await.unwrap() {
+        heard.push_str(&line);
+        heard.push('\n');
+        let answer = match (in_letter, line.as_str()) {
+            (true, ".") => "250 queued\r\n",
+            (true, _) => continue,
+            (false, "DATA") => "354 go on\r\n",
+            (false, _) => "250 fine\r\n",
+        };
+        in_letter = line == "DATA";
+        writer.write_all(answer.as_bytes()).await.unwrap();
+        if line == "." {
+            break;
+        }
+    }
+    heard
+}
+
+#[tokio::test]
+async fn a_customer_with_an_address_gets_a_letter_too() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let smtp_url = format!("smtp://{}", listener.local_addr().unwrap());
+    let letter = tokio::spawn(receive_letter(listener));
+    let desk = Desk::open_with(move |settings| {
+        let from = "Shop <orders@shop.example>".to_owned();
+        settings.email = Some(EmailSettings { smtp_url: smtp_url.into(), from });
+    })
+    .await;
+    desk.run("update identity.customers set email = 'anna@example.org'").await;
+    let id = desk.ready(BUYER).await;
+    let number = desk.confirm(&id).await.expect(200)["order_number"].as_str().unwrap().to_owned();
+    let heard = letter.await.unwrap();
+    assert!(heard.contains("RCPT TO:<anna@example.org>"), "{heard}");
+    assert!(
+        heard.contains("From: Shop <orders@shop.example>") || heard.contains("From: \"Shop\" <"),
+        "{heard}"
+    );
+    let body: String = sqlx::query_scalar("select body from notify.notifications where channel = 'email'")
+        .fetch_one(&desk.pool)
+        .await
+        .unwrap();
+    assert!(body.contains(&number), "{body}");
+    until(async || desk.count("select count(*) from notify.notifications where status = 'sent'").await == 2)
+        .await;
     desk.close().await;
 }
