@@ -23,6 +23,10 @@ pub const EXIT_BAD_CONFIG: u8 = 78;
 /// Where the file is looked for when none is named.
 pub const DEFAULT_FILES: [&str; 2] = ["orderline.toml", "/etc/orderline/orderline.toml"];
 
+mod engines;
+
+pub use engines::{Hearing, HearingEngine, Speaking, SpeakingEngine, Thinking, ThinkingEngine};
+
 const PREFIX: &str = "ORDERLINE__";
 
 /// All settings of the voice server, checked.
@@ -40,6 +44,12 @@ pub struct Config {
     pub ari: ari::Settings,
     /// `[conversation]`: what the shop chooses about the talk.
     pub conversation: conversation::Settings,
+    /// `[hearing]`: speech to text.
+    pub hearing: Hearing,
+    /// `[thinking]`: what to say and do.
+    pub thinking: Thinking,
+    /// `[speaking]`: text to speech.
+    pub speaking: Speaking,
     /// `[store]`: the shop's Store API.
     pub store: store::Settings,
     /// `[shop]`: the reference store, for `orderline store` only.
@@ -120,6 +130,9 @@ impl Config {
             http: gather.section("http", http::Settings::problems),
             ari: gather.section("ari", ari::Settings::problems),
             conversation: gather.section("conversation", conversation::Settings::problems),
+            hearing: gather.section("hearing", Hearing::problems),
+            thinking: gather.section("thinking", Thinking::problems),
+            speaking: gather.section("speaking", Speaking::problems),
             store: gather.section("store", store::Settings::problems),
             shop: gather.section("shop", crate::store::Settings::problems),
             audit: gather.section("audit", audit::Settings::problems),
@@ -195,7 +208,12 @@ impl Gather {
         let before = self.problems.len();
         match self.read::<T>(name, value) {
             Ok(settings) => {
-                self.problems.extend(check(&settings));
+                // Parts name their keys in full; a short one is completed.
+                let full = |problem: String| match problem.starts_with(&format!("{name}.")) {
+                    true => problem,
+                    false => format!("{name}.{problem}"),
+                };
+                self.problems.extend(check(&settings).into_iter().map(full));
                 settings
             }
             Err(whole) => {

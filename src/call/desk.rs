@@ -173,3 +173,6 @@ impl<T: Transport> Shared<T> {
 fn offset_ms(accepted: Instant) -> u64 {
     u64::try_from(accepted.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,6 +79,10 @@ pub enum Refusal {
     /// The UUID belongs to a call that is going on.
     #[error("a call with this UUID is going on; the dialplan should make one per call with ${{UUID()}}")]
     Duplicate,
+    /// The UUID belonged to a call that is over. Its orders' idempotency keys and its chain in the audit are derived from
+    /// it, so a second call must not have it.
+    #[error("an earlier call had this UUID; the dialplan should make one per call with ${{UUID()}}")]
+    Used,
     /// The UUID was never announced, or too long ago, or has been used.
     #[error("this UUID was not announced with POST /calls, which registration_required asks for")]
     NotAnnounced,
@@ -150,6 +154,11 @@ impl Registry {
         if state.live.contains_key(&call) {
             return Err(Refusal::Duplicate);
         }
+        if let Some(next) = state.ended.get_mut(&call) {
+            // The word for the earlier call must not hang this caller up.
+            *next = Next::Unknown;
+            return Err(Refusal::Used);
+        }
         let now = Instant::now();
         let announced = state
             .announced
@@ -158,9 +167,6 @@ impl Registry {
             .map(|(caller, _)| caller);
         if announced.is_none() && announced_only {
             return Err(Refusal::NotAnnounced);
-        }
-        if state.ended.remove(&call).is_some() {
-            tracing::warn!(call.id = %call, "an earlier call had this UUID; the dialplan should make one per call with ${{UUID()}}");
         }
         state.live.insert(call, Live { call, since: Utc::now(), caller: None, dialled: None });
         Ok((Place { registry: self.clone(), call, next: None }, announced))
@@ -238,7 +244,9 @@ mod tests {
         assert_eq!(announced, Some(caller()));
         assert_eq!(registry.begin(call, true).unwrap_err(), Refusal::Duplicate);
         drop(place);
-        assert_eq!(registry.begin(call, true).unwrap_err(), Refusal::NotAnnounced);
+        registry.announce(call, caller()).unwrap();
+        assert_eq!(registry.begin(call, true).unwrap_err(), Refusal::Used);
+        assert_eq!(registry.begin(CallId(Uuid::from_u128(2)), true).unwrap_err(), Refusal::NotAnnounced);
     }
 
     #[tokio::test(start_paused = true)]
@@ -255,14 +263,17 @@ mod tests {
         let registry = Registry::new();
         let call = CallId(Uuid::from_u128(1));
         assert_eq!(registry.next(call).word(), "unknown");
-        drop(registry.begin(call, false).unwrap());
-        assert_eq!(registry.next(call).word(), "unknown");
+        let cut = CallId(Uuid::from_u128(2));
+        drop(registry.begin(cut, false).unwrap());
+        assert_eq!(registry.next(cut).word(), "unknown");
         let (mut place, _) = registry.begin(call, false).unwrap();
         place.leaving(&Leave::HangUp);
         assert_eq!(registry.next(call).word(), "hangup");
         drop(place);
         assert_eq!(registry.next(call).word(), "hangup");
         assert!(registry.live().is_empty());
+        assert_eq!(registry.begin(call, false).unwrap_err(), Refusal::Used);
+        assert_eq!(registry.next(call).word(), "unknown", "the second caller is not hung up");
     }
 
     #[test]

@@ -54,6 +54,7 @@ impl NoCall {
             Self::Left => "left",
             Self::Garbage(_) => "garbage",
             Self::Refused(Refusal::Duplicate) => "duplicate",
+            Self::Refused(Refusal::Used) => "used",
             Self::Refused(Refusal::NotAnnounced) => "not_announced",
             Self::Draining => "draining",
         }

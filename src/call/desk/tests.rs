@@ -1,0 +1,138 @@
+#![allow(clippy::unwrap_used)]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::*;
+use crate::audit;
+use crate::ids::RequestId;
+use crate::orders::OrderAction;
+use crate::orders::client::{Loss, Settings, StoreRequest, StoreResponse};
+
+/// A store that cancels whatever it is asked to, and looks into the journal while it does.
+#[derive(Debug)]
+struct Shop {
+    journal: Journal,
+    asked: Arc<AtomicUsize>,
+    intents_seen: Arc<AtomicUsize>,
+    pulls_the_plug: bool,
+}
+
+impl Transport for Shop {
+    async fn send(&self, request: &StoreRequest) -> Result<StoreResponse, Loss> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        self.intents_seen.store(self.journal.open_intents().len(), Ordering::SeqCst);
+        if self.pulls_the_plug {
+            self.journal.shutdown().await.unwrap();
+        }
+        let body = match request.method {
+            "GET" => r#"{"items":[]}"#,
+            _ => r#"{"id":"00000000-0000-0000-0000-000000000007","status":"cancelled"}"#,
+        };
+        Ok(StoreResponse { status: 200, body: Bytes::from_static(body.as_bytes()), ..Default::default() })
+    }
+}
+
+struct Scene {
+    _folder: tempfile::TempDir,
+    journal: Journal,
+    desk: OrderDesk<Shop>,
+    asked: Arc<AtomicUsize>,
+    intents_seen: Arc<AtomicUsize>,
+    call: CallId,
+}
+
+fn scene(pulls_the_plug: bool) -> Scene {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = audit::Settings {
+        journal: folder.path().join("journal"),
+        free_space_floor_bytes: 0,
+        ..audit::Settings::default()
+    };
+    let (journal, _) = Journal::open(&settings).unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let intents_seen = Arc::new(AtomicUsize::new(0));
+    let shop = Shop {
+        journal: journal.clone(),
+        asked: asked.clone(),
+        intents_seen: intents_seen.clone(),
+        pulls_the_plug,
+    };
+    let store = Arc::new(StoreClient::over(shop, Settings::default()));
+    let desk = OrderDesk::new(journal.clone(), store);
+    let call = CallId(Uuid::from_u128(1));
+    desk.began(call);
+    Scene { _folder: folder, journal, desk, asked, intents_seen, call }
+}
+
+fn cancel() -> ActionRequest {
+    ActionRequest {
+        id: RequestId(3),
+        action: OrderAction::Cancel { order_id: Uuid::from_u128(7), reason: "the caller".to_owned() },
+        key: Some(Uuid::from_u128(9)),
+        evidence: None,
+    }
+}
+
+fn read() -> ActionRequest {
+    ActionRequest {
+        id: RequestId(4),
+        action: OrderAction::SearchOrders { phone: None, order_number: Some("ORD-1".to_owned()) },
+        key: None,
+        evidence: None,
+    }
+}
+
+#[tokio::test]
+async fn the_intent_is_in_the_journal_before_the_request_leaves_and_settled_after() {
+    let Scene { _folder, journal, desk, asked, intents_seen, call } = scene(false);
+    let outcome = desk.carry_out(call, Instant::now(), cancel()).await;
+    assert_eq!(outcome, ActionOutcome::Cancelled { order_id: Uuid::from_u128(7) });
+    assert_eq!((asked.load(Ordering::SeqCst), intents_seen.load(Ordering::SeqCst)), (1, 1));
+    assert!(journal.open_intents().is_empty());
+    assert_eq!(
+        desk.carry_out(call, Instant::now(), read()).await,
+        ActionOutcome::Orders { orders: Vec::new() }
+    );
+    desk.ended(call, &Summary::default()).await;
+    assert!(journal.close_call(call).await.is_err(), "it is closed already");
+}
+
+#[tokio::test]
+async fn no_audit_no_action() {
+    let Scene { _folder, journal, desk, asked, call, .. } = scene(false);
+    journal.shutdown().await.unwrap();
+    for request in [cancel(), read()] {
+        let outcome = desk.carry_out(call, Instant::now(), request).await;
+        assert_eq!(outcome, ActionOutcome::Unavailable { reason: Unavailable::Journal });
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn an_outcome_that_could_not_be_journaled_is_not_told() {
+    let Scene { _folder, desk, call, .. } = scene(true);
+    assert_eq!(desk.carry_out(call, Instant::now(), cancel()).await, ActionOutcome::Unknown);
+}
+
+#[tokio::test]
+async fn what_was_read_and_could_not_be_journaled_is_not_told() {
+    let Scene { _folder, desk, call, .. } = scene(true);
+    let outcome = desk.carry_out(call, Instant::now(), read()).await;
+    assert_eq!(outcome, ActionOutcome::Unavailable { reason: Unavailable::Journal });
+}
+
+#[tokio::test]
+async fn a_call_without_an_action_is_in_the_audit_too() {
+    let Scene { _folder: folder, journal, desk, call, .. } = scene(false);
+    desk.ended(call, &Summary::default()).await;
+    journal.shutdown().await.unwrap();
+    let written = std::fs::read_dir(folder.path().join("journal")).unwrap().any(|file| {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap_or_default();
+        let has = |word: &str| bytes.windows(word.len()).any(|window| window == word.as_bytes());
+        has("call_opened") && has("call_closed")
+    });
+    assert!(written);
+}
