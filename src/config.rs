@@ -23,10 +23,6 @@ pub const EXIT_BAD_CONFIG: u8 = 78;
 /// Where the file is looked for when none is named.
 pub const DEFAULT_FILES: [&str; 2] = ["orderline.toml", "/etc/orderline/orderline.toml"];
 
-mod engines;
-
-pub use engines::{Hearing, HearingEngine, Speaking, SpeakingEngine, Thinking, ThinkingEngine};
-
 const PREFIX: &str = "ORDERLINE__";
 
 /// All settings of the voice server, checked.
@@ -44,12 +40,6 @@ pub struct Config {
     pub ari: ari::Settings,
     /// `[conversation]`: what the shop chooses about the talk.
     pub conversation: conversation::Settings,
-    /// `[hearing]`: speech to text.
-    pub hearing: Hearing,
-    /// `[thinking]`: what to say and do.
-    pub thinking: Thinking,
-    /// `[speaking]`: text to speech.
-    pub speaking: Speaking,
     /// `[store]`: the shop's Store API.
     pub store: store::Settings,
     /// `[shop]`: the reference store, for `orderline store` only.
@@ -130,9 +120,6 @@ impl Config {
             http: gather.section("http", http::Settings::problems),
             ari: gather.section("ari", ari::Settings::problems),
             conversation: gather.section("conversation", conversation::Settings::problems),
-            hearing: gather.section("hearing", Hearing::problems),
-            thinking: gather.section("thinking", Thinking::problems),
-            speaking: gather.section("speaking", Speaking::problems),
             store: gather.section("store", store::Settings::problems),
             shop: gather.section("shop", crate::store::Settings::problems),
             audit: gather.section("audit", audit::Settings::problems),
