@@ -321,3 +321,26 @@ async fn a_shop_can_be_loaded_twice() {
     assert_eq!(desk.count("select count(*) from stock.stock_items where reserved > on_hand").await, 0);
     desk.close().await;
 }
+
+#[tokio::test]
+async fn the_voice_servers_own_check_finds_every_promise_kept() {
+    use orderline::ids::PhoneNumber;
+    use orderline::orders::client::{self, StoreClient};
+    let desk = Desk::open().await;
+    let settings = client::Settings {
+        base_url: desk.base.clone(),
+        token: Some(TOKEN.into()),
+        // A busy machine is no broken promise.
+        read_timeout_ms: 20_000,
+        write_timeout_ms: 20_000,
+        deadline_ms: 60_000,
+        ..client::Settings::default()
+    };
+    let store = StoreClient::new(settings).unwrap();
+    let phone = |text: &str| PhoneNumber::try_from(text.to_owned()).unwrap();
+    let report = client::check::check(&store, &phone(BUYER), &phone("+79990000000")).await;
+    assert!(report.usable(), "{report}");
+    assert!(!report.to_string().contains("BROKEN") && !report.to_string().contains("untried"), "{report}");
+    assert!(report.to_string().ends_with("\"keyed\""), "{report}");
+    desk.close().await;
+}

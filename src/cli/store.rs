@@ -1,4 +1,4 @@
-//! `orderline store`: the reference store.
+//! `orderline store`: the reference store; `orderline store check`: whether a store keeps its promises.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,12 +11,17 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::Common;
 use crate::config::{Config, Problems};
+use crate::ids::{PhoneError, PhoneNumber};
+use crate::orders::client::{self, StoreClient};
 use crate::store::{self, Shop};
 use crate::telemetry;
 
 /// Arguments of `orderline store`.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct StoreArgs {
+    #[command(subcommand)]
+    pub other: Option<Other>,
     /// Where to listen, instead of `listen` of `[shop]`.
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
@@ -28,13 +33,45 @@ pub struct StoreArgs {
     pub seed_only: bool,
 }
 
+/// What else can be done about a store.
+#[derive(Clone, Debug, clap::Subcommand)]
+pub enum Other {
+    /// Try the promises of the store that `[store]` names, this one or a foreign one: makes a draft and cancels it.
+    Check(CheckArgs),
+}
+
+/// Arguments of `orderline store check`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct CheckArgs {
+    /// The telephone number of a test customer.
+    #[arg(long, value_name = "NUMBER", value_parser = phone)]
+    pub customer: PhoneNumber,
+    /// Another number, without orders.
+    #[arg(long, value_name = "NUMBER", value_parser = phone)]
+    pub other: PhoneNumber,
+}
+
+fn phone(text: &str) -> Result<PhoneNumber, PhoneError> {
+    PhoneNumber::try_from(text.to_owned())
+}
+
+async fn check(settings: client::Settings, args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let store = StoreClient::new(settings)?;
+    let report = client::check::check(&store, &args.customer, &args.other).await;
+    println!("{report}");
+    Ok(if report.usable() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// Serves the Store API until SIGINT or SIGTERM.
 ///
 /// # Errors
 /// Settings that cannot be used ([`Problems`]), a database that does not answer, a port that is taken, a shop that
 /// cannot be loaded.
 pub async fn run(common: &Common, args: StoreArgs) -> anyhow::Result<ExitCode> {
-    let Config { shop: mut settings, log, .. } = common.load()?;
+    let Config { shop: mut settings, store: client, log, .. } = common.load()?;
+    if let Some(Other::Check(args)) = &args.other {
+        return check(client, args).await;
+    }
     if let Some(listen) = args.listen {
         settings.listen = listen;
     }
