@@ -12,6 +12,7 @@
 //! Keys per person, erasure and signed heads are not built yet.
 
 pub mod chain;
+pub mod drain;
 mod entry;
 mod frame;
 mod journal;
@@ -25,3 +26,15 @@ pub use entry::{Entry, EntryKind};
 pub use journal::{Journal, JournalError, Position, ReadOnly, Receipt, Recovered};
 pub use open_intent::OpenIntent;
 pub use settings::Settings;
+
+/// Makes the audit's tables, in the schema `audit` of their own.
+///
+/// # Errors
+/// The database is not there, or a migration that was applied has changed since.
+pub async fn migrate(pool: &sqlx::PgPool) -> Result<(), sqlx::migrate::MigrateError> {
+    let mut migrator = sqlx::migrate!("migrations/audit");
+    // Beside the tables, so that another schema's migrations in the same database stay apart.
+    migrator.create_schema("audit");
+    migrator.dangerous_set_table_name("audit.migrations");
+    migrator.run(pool).await
+}

@@ -113,8 +113,9 @@ impl Entry {
             idem_key: None,
             http_status: None,
             problem: None,
-            body: storable(body),
-            offset_ms,
+            body: if body.is_null() { json!({}) } else { storable(body) },
+            // The database's widest integer.
+            offset_ms: offset_ms.min(i64::MAX as u64),
             private: None,
         }
     }

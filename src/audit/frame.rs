@@ -96,20 +96,25 @@ pub(crate) fn push(json: &[u8], batch_start: u32, batch: &mut Vec<u8>) {
 
 /// Reads a segment's bytes. Never panics, whatever they are.
 pub(crate) fn scan(bytes: &[u8]) -> Scan {
+    scan_from(bytes, 0)
+}
+
+/// Reads the bytes of a segment from `base` on, where a frame begins. Places are those in the segment.
+pub(crate) fn scan_from(bytes: &[u8], base: u64) -> Scan {
     let mut frames = Vec::new();
     let mut at = 0;
     let mut bad = None;
     let mut last_batch = 0;
     while at < bytes.len() {
-        match decode(bytes, at) {
-            Some((found, batch_start)) => {
+        match decode(bytes, at, base) {
+            Some((payload, batch_start, end)) => {
                 last_batch = last_batch.max(u64::from(batch_start));
-                at = usize::try_from(found.end).unwrap_or(bytes.len());
-                frames.push(found);
+                frames.push(Found { payload, start: base + at as u64, end: base + end as u64 });
+                at = end;
             }
             None if bytes[at..].iter().all(|byte| *byte == 0) => break,
             None => {
-                bad.get_or_insert(at as u64);
+                bad.get_or_insert(base + at as u64);
                 // The next good frame, if there is one: it tells torn from damaged, and it is read all the same.
                 match next_magic(bytes, at + 1) {
                     Some(next) => at = next,
@@ -127,16 +132,17 @@ pub(crate) fn scan(bytes: &[u8]) -> Scan {
         // The rest of a batch that is not whole counts no more than what is missing of it.
         frames.retain(|found: &Found| found.end <= at);
     }
-    let end = frames.last().map_or(0, |found| found.end);
+    let end = frames.last().map_or(base, |found| found.end);
     Scan { frames, tail, end }
 }
 
-fn decode(bytes: &[u8], at: usize) -> Option<(Found, u32)> {
+/// The payload at a place, the start of its batch in the segment, and where its frame ends in the bytes.
+fn decode(bytes: &[u8], at: usize, base: u64) -> Option<(Payload, u32, usize)> {
     let head: &[u8; HEAD_BYTES] = bytes.get(at..)?.first_chunk()?;
     let [m0, m1, m2, m3, l0, l1, l2, l3, b0, b1, b2, b3, c0, c1, c2, c3] = *head;
     let length = u32::from_be_bytes([l0, l1, l2, l3]);
     let batch_start = u32::from_be_bytes([b0, b1, b2, b3]);
-    if [m0, m1, m2, m3] != MAGIC || length > PAYLOAD_MAX_BYTES || batch_start as usize > at {
+    if [m0, m1, m2, m3] != MAGIC || length > PAYLOAD_MAX_BYTES || u64::from(batch_start) > base + at as u64 {
         return None;
     }
     let start = at + HEAD_BYTES;
@@ -146,7 +152,7 @@ fn decode(bytes: &[u8], at: usize) -> Option<(Found, u32)> {
         return None;
     }
     let payload = serde_json::from_slice(json).ok()?;
-    Some((Found { payload, start: at as u64, end: end as u64 }, batch_start))
+    Some((payload, batch_start, end))
 }
 
 fn next_magic(bytes: &[u8], from: usize) -> Option<usize> {

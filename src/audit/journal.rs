@@ -45,10 +45,12 @@ pub(crate) struct Shared {
     pub(crate) node: String,
     /// Where the synced records end.
     pub(crate) durable: watch::Sender<Position>,
-    /// Where the records end that PostgreSQL has confirmed.
-    pub(crate) drained: watch::Sender<Position>,
-    /// Bytes of records that PostgreSQL has not confirmed; counted only when there is a database.
-    pub(crate) backlog_bytes: AtomicU64,
+    /// Where the records end that PostgreSQL has confirmed; none until it was asked.
+    pub(crate) drained: watch::Sender<Option<Position>>,
+    /// Where the records ended when this run began.
+    began: Position,
+    /// The first segment that an unfinished call stands in.
+    oldest_needed: AtomicU64,
     mode: AtomicU8,
     open: Mutex<BTreeMap<(CallId, RequestId), OpenIntent>>,
 }
@@ -155,8 +157,9 @@ impl Journal {
             id: state.journal,
             node: settings.node.clone(),
             durable: watch::Sender::new(state.end),
-            drained: watch::Sender::new(Position::default()),
-            backlog_bytes: AtomicU64::new(0),
+            drained: watch::Sender::new(None),
+            began: state.end,
+            oldest_needed: AtomicU64::new(0),
             mode: AtomicU8::new(WRITABLE),
             open: Mutex::new(state.open.into_iter().map(|open| ((open.call, open.id), open)).collect()),
         });
@@ -241,6 +244,15 @@ impl Journal {
         intents
     }
 
+    /// Waits until PostgreSQL has everything that is on the disk now. False when that takes longer, for instance
+    /// because no [`super::drain::Drain`] is running.
+    pub async fn flush_to_database(&self, within: Duration) -> bool {
+        let end = *self.shared.durable.borrow();
+        let mut drained = self.shared.drained.subscribe();
+        let arrived = drained.wait_for(|drained| drained.is_some_and(|drained| drained >= end));
+        matches!(tokio::time::timeout(within, arrived).await, Ok(Ok(_)))
+    }
+
     /// Writes what is queued and stops the writer. Entries after it are refused with [`JournalError::Stopped`].
     ///
     /// # Errors
@@ -283,6 +295,27 @@ impl Shared {
             BACKLOG => Some(ReadOnly::Backlog),
             _ => None,
         }
+    }
+
+    /// Segments before it are needed by no unfinished call.
+    pub(crate) fn oldest_needed_segment(&self) -> u64 {
+        self.oldest_needed.load(Ordering::Acquire)
+    }
+
+    /// Bytes on the disk that PostgreSQL has not confirmed. What an earlier run left counts once PostgreSQL was asked.
+    fn backlog_bytes(&self) -> io::Result<u64> {
+        let end = *self.durable.borrow();
+        let from = self.drained.borrow().unwrap_or(self.began);
+        if from.segment == end.segment {
+            return Ok(end.offset.saturating_sub(from.offset));
+        }
+        let mut bytes = 0;
+        for number in segments::list(&self.folder)? {
+            if number >= from.segment && number < end.segment {
+                bytes += std::fs::metadata(segments::path(&self.folder, number))?.len();
+            }
+        }
+        Ok((bytes + end.offset).saturating_sub(from.offset))
     }
 
     fn set_read_only(&self, reason: Option<ReadOnly>) {

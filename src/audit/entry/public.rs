@@ -187,7 +187,7 @@ fn money(money: Money) -> Value {
 
 /// An order number, but no novel: the store's longest is 20 characters.
 fn short(text: &str) -> String {
-    text.chars().take(64).collect()
+    text.chars().filter(|c| *c != '\0').take(64).collect()
 }
 
 /// Text of a stranger, with every run of nine or more digits (spaces, brackets, dots and hyphens between them count

@@ -174,13 +174,19 @@ impl State {
                     self.journal = header.journal;
                     self.next_ordinal = self.next_ordinal.max(header.next_ordinal);
                 }
-                Payload::Record(record) => self.take(key, open, record),
+                Payload::Record(record) => self.take(key, open, record, segment.number),
             }
         }
         Ok(())
     }
 
-    fn take(&mut self, key: &SealKey, open: &mut BTreeMap<(CallId, RequestId), OpenIntent>, record: &Record) {
+    fn take(
+        &mut self,
+        key: &SealKey,
+        open: &mut BTreeMap<(CallId, RequestId), OpenIntent>,
+        record: &Record,
+        segment: u64,
+    ) {
         match record.entry.kind {
             EntryKind::CallOpened => {
                 let ordinal = record.entry.body.get("ordinal").and_then(serde_json::Value::as_u64);
@@ -199,6 +205,7 @@ impl State {
             last: record.prev,
             open: BTreeSet::new(),
             closing: false,
+            first_segment: segment,
             opened: None,
         });
         call.next_seq = record.seq.saturating_add(1);

@@ -56,6 +56,8 @@ pub(super) struct CallState {
     pub(super) open: BTreeSet<RequestId>,
     /// To be closed when the last of `open` is settled.
     pub(super) closing: bool,
+    /// The segment that its first record may stand in.
+    pub(super) first_segment: u64,
     /// When this run opened it; none when an earlier run left it.
     pub(super) opened: Option<Instant>,
 }
@@ -255,6 +257,7 @@ impl Writer {
                 last,
                 open: BTreeSet::new(),
                 closing: false,
+                first_segment: self.current.as_ref().map_or(0, |current| current.number),
                 opened: Some(Instant::now()),
             };
             batch.before.entry(call).or_insert(None);
@@ -428,7 +431,7 @@ impl Writer {
         let written = current.file.write_at(&bytes, current.offset).and_then(|()| current.file.sync());
         if written.is_ok() {
             current.offset = end;
-            self.synced(bytes.len() as u64);
+            self.synced();
         }
         Some(written)
     }
@@ -464,14 +467,13 @@ impl Writer {
             return Err(error);
         }
         self.current = Some(Current { file, number, offset: bytes.len() as u64 });
-        self.synced(bytes.len() as u64);
+        self.synced();
         Ok(())
     }
 
-    fn synced(&self, bytes: u64) {
+    fn synced(&self) {
         if let Some(current) = &self.current {
             let end = Position { segment: current.number, offset: current.offset };
-            self.shared.backlog_bytes.fetch_add(bytes, Ordering::AcqRel);
             self.shared.durable.send_replace(end);
         }
     }
@@ -501,7 +503,9 @@ impl Writer {
         if self.shared.read_only() == Some(ReadOnly::DiskFailed) {
             return;
         }
-        let backlog = self.shared.backlog_bytes.load(Ordering::Acquire);
+        let current = self.current.as_ref().map_or(0, |current| current.number);
+        let oldest = self.with.calls.values().map(|call| call.first_segment).min().unwrap_or(current);
+        self.shared.oldest_needed.store(oldest, Ordering::Release);
         let space_low = match self.with.storage.free_bytes() {
             Ok(free) => free < self.free_space_floor_bytes,
             Err(error) => {
@@ -511,12 +515,23 @@ impl Writer {
         };
         let reason = if space_low {
             Some(ReadOnly::SpaceLow)
-        } else if self.backlog_max_bytes.is_some_and(|most| backlog > most) {
+        } else if self.backlog_max_bytes.is_some_and(|most| self.backlog_bytes() > most) {
             Some(ReadOnly::Backlog)
         } else {
             None
         };
         self.shared.set_read_only(reason);
+    }
+}
+
+impl Writer {
+    fn backlog_bytes(&self) -> u64 {
+        let backlog = self.shared.backlog_bytes().unwrap_or_else(|error| {
+            tracing::warn!("the journal's backlog is not known: {error}");
+            0
+        });
+        metrics::gauge!("audit_journal_backlog_bytes").set(backlog as f64);
+        backlog
     }
 }
 

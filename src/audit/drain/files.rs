@@ -1,0 +1,84 @@
+//! The drain's side of the segment files: reading on from a watermark, deleting what is old and safe.
+
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::audit::chain::Record;
+use crate::audit::frame::{self, Payload, Tail};
+use crate::audit::journal::{JournalError, Position, Shared, recovery, segments};
+
+/// Records, each with the place behind it.
+pub(super) type Placed = Vec<(Record, Position)>;
+
+/// The records of one segment from a place on, and the place to read on from.
+pub(super) fn read(folder: &Path, from: Position, end: Position) -> Result<(Placed, Position), JournalError> {
+    let numbers = segments::list(folder)
+        .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
+    // The watermark's own segment, or when that is done or gone the next one.
+    let Some(number) = numbers.iter().copied().find(|number| *number >= from.segment) else {
+        return Ok((Vec::new(), end));
+    };
+    let offset = if number == from.segment { from.offset } else { 0 };
+    let next = numbers.iter().copied().find(|next| *next > number);
+    let counted = match next {
+        _ if number == end.segment => Some(end.offset),
+        Some(next) => recovery::extents(folder, &[next])?.get(&number).copied(),
+        None => None,
+    };
+    let path = segments::path(folder, number);
+    let mut bytes = Vec::new();
+    File::open(&path)
+        .and_then(|mut file| {
+            file.seek(SeekFrom::Start(offset))?;
+            let most = counted.map_or(u64::MAX, |counted| counted.saturating_sub(offset));
+            file.take(most).read_to_end(&mut bytes)
+        })
+        .map_err(|source| JournalError::io(&path, "reading the segment", source))?;
+    let scan = frame::scan_from(&bytes, offset);
+    if let Tail::Damaged { at } | Tail::Torn { at } = scan.tail {
+        metrics::counter!("audit_drain_damage_total").increment(1);
+        tracing::error!(
+            journal.segment = number,
+            "the journal is damaged at byte {at}: what is there cannot be copied"
+        );
+    }
+    let records = scan
+        .frames
+        .into_iter()
+        .filter_map(|found| match found.payload {
+            Payload::Record(record) => Some((*record, Position { segment: number, offset: found.end })),
+            Payload::Segment(_) => None,
+        })
+        .collect();
+    let behind = match next {
+        _ if number == end.segment => end,
+        Some(next) => Position { segment: next, offset: 0 },
+        None => end,
+    };
+    Ok((records, behind))
+}
+
+/// Deletes segments that PostgreSQL has whole, that nothing unfinished stands in, and that have not been written to
+/// for the grace period.
+pub(super) fn delete_old(shared: &Shared, drained: Position, grace: Duration) -> Result<(), JournalError> {
+    let needed = shared.oldest_needed_segment().min(drained.segment);
+    let numbers = segments::list(&shared.folder)
+        .map_err(|source| JournalError::io(&shared.folder, "listing the journal's folder", source))?;
+    for number in numbers.into_iter().take_while(|number| *number < needed) {
+        let path = segments::path(&shared.folder, number);
+        let written = std::fs::metadata(&path)
+            .and_then(|metadata| metadata.modified())
+            .map_err(|source| JournalError::io(&path, "looking at the segment", source))?;
+        // A clock set back makes the age negative: then it stays.
+        let age = SystemTime::now().duration_since(written).unwrap_or_default();
+        if age < grace {
+            break;
+        }
+        std::fs::remove_file(&path)
+            .map_err(|source| JournalError::io(&path, "deleting the old segment", source))?;
+        tracing::info!(journal.segment = number, "an old segment that PostgreSQL has was deleted");
+    }
+    Ok(())
+}
