@@ -12,14 +12,18 @@
 //! Keys per person, erasure and signed heads are not built yet.
 
 pub mod chain;
+pub mod database;
 pub mod drain;
 mod entry;
 mod frame;
 mod journal;
 mod open_intent;
+pub mod reconcile;
 pub mod seal;
 mod settings;
+pub mod show;
 pub mod storage;
+pub mod verify;
 
 pub use chain::{Digest, Record};
 pub use entry::{Entry, EntryKind};

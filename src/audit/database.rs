@@ -1,0 +1,122 @@
+//! Reading the audit back from PostgreSQL.
+
+use sqlx::Row as _;
+use sqlx::postgres::{PgPool, PgRow};
+use uuid::Uuid;
+
+use super::chain::{Digest, Genesis, Record};
+use super::entry::{Entry, EntryKind};
+use crate::ids::{CallId, RequestId};
+
+/// A stored row that cannot be what was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{table}.{column}: {found}")]
+pub struct RowError {
+    pub table: &'static str,
+    pub column: &'static str,
+    pub found: String,
+}
+
+/// The columns of `audit.entries`, for [`record`].
+pub(crate) const ENTRIES: &str = "
+    SELECT call_id, seq, at, kind, action, request, order_id, order_number, idem_key, http_status, problem, body,
+           offset_ms, pii_commit, prev, hash
+      FROM audit.entries
+     WHERE $1::uuid IS NULL OR call_id = $1
+     ORDER BY call_id, seq";
+
+/// The entries of one call by place, or of all calls; empty when the database has none.
+///
+/// # Errors
+/// The database does not answer, or a row is impossible.
+pub async fn records(pool: &PgPool, call: Option<CallId>) -> Result<Vec<Record>, sqlx::Error> {
+    let rows = sqlx::query(ENTRIES).bind(call.map(|call| call.0)).fetch_all(pool).await?;
+    rows.iter().map(|row| record(row).map_err(|error| sqlx::Error::Decode(Box::new(error)))).collect()
+}
+
+/// One row of [`ENTRIES`].
+pub(crate) fn record(row: &PgRow) -> Result<Record, RowError> {
+    let columns = Columns { row, table: "audit.entries" };
+    let kind: String = columns.read("kind")?;
+    let entry = Entry {
+        kind: EntryKind::named(&kind).ok_or_else(|| columns.wrong("kind", format!("{kind:?}")))?,
+        action: columns.read("action")?,
+        request: columns.number::<u64>("request")?.map(RequestId),
+        order_id: columns.read("order_id")?,
+        order_number: columns.read("order_number")?,
+        idem_key: columns.read("idem_key")?,
+        http_status: columns.small("http_status")?,
+        problem: columns.read("problem")?,
+        body: columns.read("body")?,
+        offset_ms: columns.required("offset_ms")?,
+        private: None,
+    };
+    let seq: i32 = columns.read("seq")?;
+    Ok(Record {
+        call: CallId(columns.read("call_id")?),
+        seq: u32::try_from(seq).map_err(|_| columns.wrong("seq", seq.to_string()))?,
+        at: columns.read("at")?,
+        entry,
+        pii_commit: match columns.read::<Option<Vec<u8>>>("pii_commit")? {
+            Some(bytes) => Some(columns.digest("pii_commit", &bytes)?),
+            None => None,
+        },
+        sealed: None,
+        prev: columns.hash("prev")?,
+        hash: columns.hash("hash")?,
+    })
+}
+
+/// A row of `audit.calls`: its genesis, the masked caller and the stored h0.
+pub(crate) fn genesis(row: &PgRow) -> Result<(Genesis, Option<String>, Digest), RowError> {
+    let columns = Columns { row, table: "audit.calls" };
+    let genesis = Genesis {
+        journal: columns.read("journal")?,
+        node: columns.read("node")?,
+        call: CallId(columns.read::<Uuid>("call_id")?),
+        ordinal: columns.required("ordinal")?,
+        started_at: columns.read("started_at")?,
+    };
+    Ok((genesis, columns.read("caller_masked")?, columns.hash("genesis")?))
+}
+
+struct Columns<'a> {
+    row: &'a PgRow,
+    table: &'static str,
+}
+
+impl<'a> Columns<'a> {
+    fn read<T>(&self, column: &'static str) -> Result<T, RowError>
+    where
+        T: sqlx::Decode<'a, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+    {
+        self.row.try_get(column).map_err(|error| self.wrong(column, error.to_string()))
+    }
+
+    fn number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<Option<T>, RowError> {
+        let Some(number) = self.read::<Option<i64>>(column)? else { return Ok(None) };
+        T::try_from(number).map(Some).map_err(|_| self.wrong(column, number.to_string()))
+    }
+
+    fn required<T: TryFrom<i64>>(&self, column: &'static str) -> Result<T, RowError> {
+        self.number(column)?.ok_or_else(|| self.wrong(column, "null".to_owned()))
+    }
+
+    fn small(&self, column: &'static str) -> Result<Option<u16>, RowError> {
+        let Some(number) = self.read::<Option<i32>>(column)? else { return Ok(None) };
+        u16::try_from(number).map(Some).map_err(|_| self.wrong(column, number.to_string()))
+    }
+
+    fn hash(&self, column: &'static str) -> Result<Digest, RowError> {
+        let bytes: Vec<u8> = self.read(column)?;
+        self.digest(column, &bytes)
+    }
+
+    fn digest(&self, column: &'static str, bytes: &[u8]) -> Result<Digest, RowError> {
+        Digest::try_from(bytes).map_err(|error| self.wrong(column, error.to_string()))
+    }
+
+    fn wrong(&self, column: &'static str, found: String) -> RowError {
+        RowError { table: self.table, column, found }
+    }
+}

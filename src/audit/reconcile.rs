@@ -1,0 +1,225 @@
+//! Finds out what became of intents whose outcome nobody knows: at start for what an earlier run left, and whenever
+//! the store is back.
+//!
+//! Never a new key for an old intent: the store executes a key once and replays its answer ever after. So a creation,
+//! a cancellation or a delivery is simply sent again. A confirmation is looked up first: it is sent again only while
+//! the order is still what the caller agreed to, and that recently; otherwise a person decides. The callers of these
+//! intents are taken to be gone, so a draft that turns out to exist is cancelled at once.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use backon::BackoffBuilder as _;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::entry::Entry;
+use super::journal::{Journal, JournalError};
+use super::open_intent::OpenIntent;
+use crate::ids::{CallId, RequestId};
+use crate::orders::{ActionOutcome, ActionRequest, Evidence, Order, OrderAction, OrderStatus};
+
+/// The store, as far as the reconciler needs it.
+pub trait Desk {
+    /// Carries out a request under the key that it has. What cannot be known comes back as
+    /// [`ActionOutcome::Unknown`], what did not reach the store as [`ActionOutcome::Unavailable`].
+    fn perform(&self, request: ActionRequest) -> impl Future<Output = ActionOutcome> + Send;
+
+    /// The digest of an order as it was made for [`Evidence::order_digest`].
+    fn order_digest(&self, order: &Order) -> String;
+}
+
+/// What came of a round.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Found out.
+    pub reconciled: usize,
+    /// Left to a person.
+    pub needs_operator: usize,
+    /// The store does not say yet.
+    pub still_open: usize,
+}
+
+/// One round over these intents, oldest first. `now` tells how old they are.
+///
+/// # Errors
+/// The journal takes nothing: then nothing more is asked of the store either.
+pub async fn reconcile<D: Desk + Sync>(
+    journal: &Journal,
+    desk: &D,
+    intents: &[OpenIntent],
+    now: DateTime<Utc>,
+) -> Result<Summary, JournalError> {
+    let mut summary = Summary::default();
+    for intent in intents {
+        match resolve(desk, intent, now).await {
+            Found::Out { outcome, how } => {
+                settle(journal, desk, intent, &outcome, how).await?;
+                tracing::info!(call.id = %intent.call, action = intent.action, "it is known what became of an action");
+                summary.reconciled += 1;
+            }
+            Found::Nobody { why } => {
+                journal.append(intent.call, Entry::needs_operator(intent, why)).await?;
+                tracing::error!(call.id = %intent.call, action = intent.action, "an operator is needed: {why}");
+                metrics::counter!("audit_needs_operator_total").increment(1);
+                summary.needs_operator += 1;
+            }
+            Found::Nothing => summary.still_open += 1,
+        }
+    }
+    Ok(summary)
+}
+
+/// Writes what was found out; a draft that nobody will ever confirm is cancelled, as an action of its own.
+async fn settle<D: Desk + Sync>(
+    journal: &Journal,
+    desk: &D,
+    intent: &OpenIntent,
+    outcome: &ActionOutcome,
+    how: &str,
+) -> Result<(), JournalError> {
+    let ActionOutcome::Drafted { order } = outcome else {
+        journal.append(intent.call, Entry::reconciled(intent, outcome, how)).await?;
+        return Ok(());
+    };
+    let cancel = ActionRequest {
+        id: RequestId(intent.id.0.saturating_add(CANCEL_IDS)),
+        action: OrderAction::Cancel { order_id: order.id, reason: "the caller was cut off".to_owned() },
+        // The same after another crash: the store cancels once.
+        key: intent.key.map(|key| Uuid::new_v5(&key, b"cancel after a crash")),
+        evidence: None,
+    };
+    // The intent first: a call is closed when its last intent is settled.
+    journal.append(intent.call, Entry::intent(&cancel, intent.offset_ms)).await?;
+    journal.append(intent.call, Entry::reconciled(intent, outcome, how)).await?;
+    let cancelled = desk.perform(cancel.clone()).await;
+    journal.append(intent.call, Entry::outcome(&cancel, &as_known(cancelled), intent.offset_ms)).await?;
+    Ok(())
+}
+
+/// Not having reached the store settles nothing here: the cancellation is still wanted.
+fn as_known(outcome: ActionOutcome) -> ActionOutcome {
+    match outcome {
+        ActionOutcome::Unavailable { .. } => ActionOutcome::Unknown,
+        outcome => outcome,
+    }
+}
+
+/// Rounds over the intents that an earlier run left, until none is open or `stop`.
+///
+/// # Errors
+/// The journal takes nothing.
+pub async fn until_settled<D: Desk + Sync>(
+    journal: &Journal,
+    desk: &D,
+    mut intents: Vec<OpenIntent>,
+    stop: &CancellationToken,
+) -> Result<Summary, JournalError> {
+    let mut total = Summary::default();
+    let mut pauses = backon::ExponentialBuilder::default()
+        .with_min_delay(PAUSE_MIN)
+        .with_max_delay(PAUSE_MAX)
+        .without_max_times()
+        .build();
+    // A draft's cancellation is a new intent of the same call.
+    let calls: BTreeSet<CallId> = intents.iter().map(|intent| intent.call).collect();
+    while !intents.is_empty() && !stop.is_cancelled() {
+        let round = reconcile(journal, desk, &intents, Utc::now()).await?;
+        total.reconciled += round.reconciled;
+        total.needs_operator += round.needs_operator;
+        total.still_open = round.still_open;
+        intents = journal.open_intents();
+        intents.retain(|intent| calls.contains(&intent.call));
+        if !intents.is_empty() {
+            tokio::select! {
+                () = tokio::time::sleep(pauses.next().unwrap_or(PAUSE_MAX)) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+    Ok(total)
+}
+
+/// What was found out about an intent.
+enum Found {
+    Out { outcome: Box<ActionOutcome>, how: &'static str },
+    Nobody { why: &'static str },
+    Nothing,
+}
+
+async fn resolve<D: Desk + Sync>(desk: &D, intent: &OpenIntent, now: DateTime<Utc>) -> Found {
+    let Some(request) = intent.request() else {
+        return Found::Nobody { why: "the sealed request cannot be read" };
+    };
+    if now.signed_duration_since(intent.at) > HORIZON {
+        return Found::Nobody { why: "the intent is older than 24 hours" };
+    }
+    if request.key.is_none() {
+        return Found::Nobody { why: "the intent has no key to be sent again with" };
+    }
+    match &request.action {
+        OrderAction::Confirm { order_id, .. } => confirmation(desk, intent, &request, *order_id, now).await,
+        OrderAction::CreateDraft { .. } | OrderAction::SetDelivery { .. } | OrderAction::Cancel { .. } => {
+            found(desk.perform(request.clone()).await, "resent")
+        }
+        // Reads have no intent; a journal that holds one is not of this program's making.
+        OrderAction::SearchOrders { .. }
+        | OrderAction::OrderDetails { .. }
+        | OrderAction::FindProducts { .. }
+        | OrderAction::PickupPoints { .. } => Found::Nobody { why: "the intent is of a read" },
+    }
+}
+
+async fn confirmation<D: Desk + Sync>(
+    desk: &D,
+    intent: &OpenIntent,
+    request: &ActionRequest,
+    order_id: Uuid,
+    now: DateTime<Utc>,
+) -> Found {
+    let look = ActionRequest {
+        id: request.id,
+        action: OrderAction::OrderDetails { order_id },
+        key: None,
+        evidence: None,
+    };
+    let order = match desk.perform(look).await {
+        ActionOutcome::Details { order } => order,
+        other => return found(other, "found"),
+    };
+    if order.status != OrderStatus::Draft {
+        return Found::Out { outcome: Box::new(ActionOutcome::Details { order }), how: "found" };
+    }
+    let agreed = |evidence: &Evidence| evidence.order_digest == desk.order_digest(&order);
+    match &request.evidence {
+        None => Found::Nobody { why: "the confirmation has no evidence" },
+        Some(evidence) if !agreed(evidence) => {
+            Found::Nobody { why: "the order is not what the caller agreed to any more" }
+        }
+        Some(_) if now.signed_duration_since(intent.at) > EVIDENCE_LIVES => {
+            Found::Nobody { why: "the caller's yes is older than ten minutes" }
+        }
+        Some(_) => found(desk.perform(request.clone()).await, "resent"),
+    }
+}
+
+fn found(outcome: ActionOutcome, how: &'static str) -> Found {
+    match outcome {
+        ActionOutcome::Unknown | ActionOutcome::Unavailable { .. } => Found::Nothing,
+        outcome => Found::Out { outcome: Box::new(outcome), how },
+    }
+}
+
+/// After this an intent is not sent again: far less than the 31 days that the store keeps a key.
+const HORIZON: TimeDelta = TimeDelta::hours(24);
+/// How long a caller's yes holds without the caller.
+const EVIDENCE_LIVES: TimeDelta = TimeDelta::minutes(10);
+/// Pauses between rounds: an unknown outcome is to be known within 30 s of a restart when the store is there.
+const PAUSE_MIN: Duration = Duration::from_millis(500);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// Added to the id of a creation for its cancellation's: far above what a call counts to, exact as a JSON number.
+const CANCEL_IDS: u64 = 1 << 40;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,199 @@
+#![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Mutex;
+
+use super::*;
+use crate::audit::{EntryKind, Settings, show};
+use crate::ids::PhoneNumber;
+use crate::orders::{Assent, Confirmation, Currency, Delivery, Money, PaymentMethod, Unavailable};
+
+/// A store that answers from a script and keeps what it was asked.
+#[derive(Default)]
+struct Scripted {
+    answers: Mutex<VecDeque<ActionOutcome>>,
+    asked: Mutex<Vec<ActionRequest>>,
+}
+
+impl Desk for Scripted {
+    async fn perform(&self, request: ActionRequest) -> ActionOutcome {
+        self.asked.lock().unwrap().push(request);
+        self.answers.lock().unwrap().pop_front().expect("the script has an answer for every request")
+    }
+
+    fn order_digest(&self, order: &Order) -> String {
+        format!("version {}", order.version)
+    }
+}
+
+fn order(status: OrderStatus, version: u32) -> Order {
+    let money = Money { minor: 1, currency: Currency::Rub };
+    Order {
+        id: Uuid::from_u128(77),
+        order_number: "ORD-20260214-017".to_owned(),
+        status,
+        version,
+        lines: Vec::new(),
+        subtotal: money,
+        total: money,
+        delivery: None,
+        estimated_delivery: None,
+    }
+}
+
+fn request(action: OrderAction) -> ActionRequest {
+    let evidence = matches!(action, OrderAction::Confirm { .. }).then(|| Evidence {
+        order_digest: "version 3".to_owned(),
+        read_back_digest: String::new(),
+        assent: Assent::Keyed,
+        read_back_ended_ms: 1,
+        assent_began_ms: 2,
+    });
+    ActionRequest { id: RequestId(4), action, key: Some(Uuid::from_u128(5)), evidence }
+}
+
+fn confirm() -> OrderAction {
+    OrderAction::Confirm { order_id: Uuid::from_u128(77), payment: PaymentMethod::CashOnDelivery, name: None }
+}
+
+fn confirmed() -> ActionOutcome {
+    let order = order(OrderStatus::Confirmed, 4);
+    ActionOutcome::Confirmed {
+        confirmation: Confirmation {
+            order_id: order.id,
+            order_number: order.order_number,
+            status: order.status,
+            total: order.total,
+            estimated_delivery: None,
+            sms_sent: true,
+            pay_url: None,
+        },
+    }
+}
+
+/// Writes the intent, "crashes", starts again, and runs one round with these answers, `minutes` later. Returns the
+/// summary, what the store was asked, and the kinds of the entries.
+async fn after_a_crash(
+    action: OrderAction,
+    minutes: i64,
+    answers: Vec<ActionOutcome>,
+) -> (Summary, Vec<ActionRequest>, Vec<EntryKind>) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    let call = CallId(Uuid::from_u128(1));
+    let (journal, _) = Journal::open(&settings).unwrap();
+    journal.open_call(call, None, Utc::now()).await.unwrap();
+    journal.append(call, Entry::intent(&request(action), 10)).await.unwrap();
+    journal.shutdown().await.unwrap();
+
+    let (journal, recovered) = Journal::open(&settings).unwrap();
+    let desk = Scripted { answers: Mutex::new(answers.into()), ..Scripted::default() };
+    let later = Utc::now() + TimeDelta::minutes(minutes);
+    let summary = reconcile(&journal, &desk, &recovered.open_intents, later).await.unwrap();
+    journal.shutdown().await.unwrap();
+    let kinds = show::from_journal(folder.path(), Some(call)).unwrap();
+    let kinds = kinds.iter().skip(2).map(|record| record.entry.kind).collect();
+    (summary, desk.asked.into_inner().unwrap(), kinds)
+}
+
+fn settings(folder: &Path) -> Settings {
+    Settings { journal: folder.to_owned(), free_space_floor_bytes: 0, ..Settings::default() }
+}
+
+const RECONCILED: Summary = Summary { reconciled: 1, needs_operator: 0, still_open: 0 };
+const OPERATOR: Summary = Summary { reconciled: 0, needs_operator: 1, still_open: 0 };
+const OPEN: Summary = Summary { reconciled: 0, needs_operator: 0, still_open: 1 };
+
+#[tokio::test]
+async fn a_creation_is_sent_again_under_its_key_and_the_draft_cancelled() {
+    let create = OrderAction::CreateDraft {
+        lines: Vec::new(),
+        phone: PhoneNumber::try_from("+375291234567".to_owned()).unwrap(),
+        name: None,
+    };
+    let answers = vec![
+        ActionOutcome::Drafted { order: order(OrderStatus::Draft, 1) },
+        ActionOutcome::Cancelled { order_id: Uuid::from_u128(77) },
+    ];
+    let (summary, asked, kinds) = after_a_crash(create.clone(), 1, answers).await;
+    assert_eq!(summary, RECONCILED);
+    assert_eq!(asked[0], request(create), "the same request, the same key");
+    assert!(matches!(asked[1].action, OrderAction::Cancel { .. }));
+    assert_ne!(asked[1].key, asked[0].key);
+    use EntryKind::{CallClosed, Intent, Outcome, Reconciled};
+    assert_eq!(kinds, [Intent, Reconciled, Outcome, CallClosed]);
+}
+
+#[tokio::test]
+async fn a_cancellation_and_a_delivery_are_sent_again() {
+    let order_id = Uuid::from_u128(77);
+    let delivery = Delivery::Pickup { pickup_point_id: order_id, city: "Минск".to_owned() };
+    for action in [
+        OrderAction::Cancel { order_id, reason: String::new() },
+        OrderAction::SetDelivery { order_id, delivery },
+    ] {
+        let (summary, asked, kinds) =
+            after_a_crash(action.clone(), 1, vec![ActionOutcome::Cancelled { order_id }]).await;
+        assert_eq!((summary, asked), (RECONCILED, vec![request(action)]));
+        assert_eq!(kinds, [EntryKind::Reconciled, EntryKind::CallClosed]);
+    }
+}
+
+#[tokio::test]
+async fn a_confirmation_that_happened_is_found_and_not_sent_again() {
+    let found = ActionOutcome::Details { order: order(OrderStatus::Confirmed, 4) };
+    let (summary, asked, kinds) = after_a_crash(confirm(), 1, vec![found]).await;
+    assert_eq!((summary, asked.len()), (RECONCILED, 1));
+    assert!(matches!(asked[0].action, OrderAction::OrderDetails { .. }));
+    assert_eq!(kinds, [EntryKind::Reconciled, EntryKind::CallClosed]);
+}
+
+#[tokio::test]
+async fn a_fresh_yes_to_an_unchanged_draft_is_carried_out() {
+    let draft = ActionOutcome::Details { order: order(OrderStatus::Draft, 3) };
+    let (summary, asked, _) = after_a_crash(confirm(), 9, vec![draft, confirmed()]).await;
+    assert_eq!(summary, RECONCILED);
+    assert_eq!(asked[1], request(confirm()));
+}
+
+#[tokio::test]
+async fn an_old_yes_or_a_changed_draft_goes_to_an_operator() {
+    for (version, minutes) in [(3, 11), (4, 1)] {
+        let draft = ActionOutcome::Details { order: order(OrderStatus::Draft, version) };
+        let (summary, asked, kinds) = after_a_crash(confirm(), minutes, vec![draft]).await;
+        assert_eq!((summary, asked.len()), (OPERATOR, 1), "version {version}, {minutes} min");
+        assert_eq!(kinds, [EntryKind::NeedsOperator, EntryKind::CallClosed]);
+    }
+}
+
+#[tokio::test]
+async fn a_silent_store_leaves_the_intent_open_and_an_old_intent_goes_to_an_operator() {
+    let silent = ActionOutcome::Unavailable { reason: Unavailable::Store };
+    for answer in [silent, ActionOutcome::Unknown] {
+        let (summary, _, kinds) = after_a_crash(confirm(), 1, vec![answer]).await;
+        assert_eq!((summary, kinds.len()), (OPEN, 0));
+    }
+    let (summary, asked, _) = after_a_crash(confirm(), 25 * 60, Vec::new()).await;
+    assert_eq!((summary, asked.len()), (OPERATOR, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rounds_go_on_until_the_store_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let call = CallId(Uuid::from_u128(1));
+    let (journal, _) = Journal::open(&settings(folder.path())).unwrap();
+    journal.open_call(call, None, Utc::now()).await.unwrap();
+    let cancel = OrderAction::Cancel { order_id: Uuid::from_u128(77), reason: String::new() };
+    journal.append(call, Entry::intent(&request(cancel), 10)).await.unwrap();
+    let desk = Scripted::default();
+    desk.answers.lock().unwrap().extend([
+        ActionOutcome::Unknown,
+        ActionOutcome::Unknown,
+        ActionOutcome::Cancelled { order_id: Uuid::from_u128(77) },
+    ]);
+    let open = journal.open_intents();
+    let summary = until_settled(&journal, &desk, open, &CancellationToken::new()).await.unwrap();
+    assert_eq!(summary, RECONCILED);
+    assert!(journal.open_intents().is_empty());
+}
