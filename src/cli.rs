@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::{Config, EXIT_BAD_CONFIG, Problems};
 
+pub mod audit;
 pub mod call;
 pub mod health;
 pub mod replay;
@@ -57,6 +58,8 @@ enum Command {
     Call(call::CallArgs),
     /// Repeat recorded calls in virtual time and compare.
     Replay(replay::ReplayArgs),
+    /// Check and read the audit of order actions.
+    Audit(audit::AuditArgs),
     /// Measure how well a model hears: word error rate and decoding time over a list of recordings.
     Transcribe(transcribe::TranscribeArgs),
 }
@@ -86,6 +89,7 @@ fn run(common: Common, command: Command) -> anyhow::Result<ExitCode> {
         Command::Health(args) => runtime.block_on(health::run(&common, args)),
         Command::Call(args) => runtime.block_on(call::run(args)),
         Command::Replay(args) => replay::run(&args),
+        Command::Audit(args) => runtime.block_on(async { audit::run(&common.load()?.audit, args).await }),
         Command::Transcribe(args) => transcribe::run(&args),
     };
     // A blocking read of standard input or a name look-up must not keep a finished command alive.
