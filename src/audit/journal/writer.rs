@@ -58,7 +58,7 @@ pub(super) struct CallState {
     pub(super) closing: bool,
     /// The segment that its first record may stand in.
     pub(super) first_segment: u64,
-    /// When this run opened it; none when an earlier run left it.
+    /// When the call was accepted, if this run opened it; none when an earlier run left it.
     pub(super) opened: Option<Instant>,
 }
 
@@ -258,7 +258,7 @@ impl Writer {
                 open: BTreeSet::new(),
                 closing: false,
                 first_segment: self.current.as_ref().map_or(0, |current| current.number),
-                opened: Some(Instant::now()),
+                opened: Some(accepted_at(started_at)),
             };
             batch.before.entry(call).or_insert(None);
             batch.ordinal_before.get_or_insert(self.with.next_ordinal);
@@ -533,6 +533,13 @@ impl Writer {
         metrics::gauge!("audit_journal_backlog_bytes").set(backlog as f64);
         backlog
     }
+}
+
+/// A call's chain is opened with its first action: what passed since its accept, on the monotonic clock.
+fn accepted_at(started_at: DateTime<Utc>) -> Instant {
+    let now = Instant::now();
+    let age = Utc::now().signed_duration_since(started_at).to_std().unwrap_or_default();
+    now.checked_sub(age).unwrap_or(now)
 }
 
 /// The public part of a call's first entry: what its h0 is made of, and the masked number.
