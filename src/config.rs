@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use config::{File, FileFormat, Map, Source, Value};
 use serde::de::DeserializeOwned;
 
+use crate::engines::{llm, stt, tts};
 use crate::orders::client as store;
 use crate::{ari, audit, call, conversation, http, server, telemetry};
 
@@ -40,6 +41,12 @@ pub struct Config {
     pub ari: ari::Settings,
     /// `[conversation]`: what the shop chooses about the talk.
     pub conversation: conversation::Settings,
+    /// `[hearing]`: speech to text.
+    pub hearing: stt::Settings,
+    /// `[thinking]`: what to say and do.
+    pub thinking: llm::Settings,
+    /// `[speaking]`: text to speech.
+    pub speaking: tts::Settings,
     /// `[store]`: the shop's Store API.
     pub store: store::Settings,
     /// `[shop]`: the reference store, for `orderline store` only.
@@ -120,6 +127,9 @@ impl Config {
             http: gather.section("http", http::Settings::problems),
             ari: gather.section("ari", ari::Settings::problems),
             conversation: gather.section("conversation", conversation::Settings::problems),
+            hearing: gather.section("hearing", stt::Settings::problems),
+            thinking: gather.section("thinking", llm::Settings::problems),
+            speaking: gather.section("speaking", tts::Settings::problems),
             store: gather.section("store", store::Settings::problems),
             shop: gather.section("shop", crate::store::Settings::problems),
             audit: gather.section("audit", audit::Settings::problems),

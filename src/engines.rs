@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::conversation::Input;
 use crate::conversation::event::{Completion, Recognition, Synthesis};
 
+mod build;
 mod endpoint;
 mod error;
 pub mod llm;
@@ -18,6 +19,7 @@ mod settings;
 pub mod stt;
 pub mod tts;
 
+pub use build::{Engines, build};
 pub use error::EngineError;
 use settings::Ranges;
 

@@ -1,10 +1,43 @@
 //! Thinking engines.
 
+use serde::Deserialize;
+
 use crate::language::Language;
 
 mod breaker;
 pub mod fallback;
 pub mod openai;
+
+/// `[thinking]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Which engine thinks: `rules` (default, built in) or `openai` (a server, with the rules behind it).
+    pub engine: Engine,
+    /// `[thinking.openai]`, read when it is the engine.
+    pub openai: openai::Settings,
+}
+
+/// The thinking engines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Engine {
+    /// Intents and slots, without any account.
+    #[default]
+    Rules,
+    /// A language model behind an OpenAI-compatible server.
+    OpenAi,
+}
+
+impl Settings {
+    /// What is wrong with these settings, one sentence each.
+    pub fn problems(&self) -> Vec<String> {
+        match self.engine {
+            Engine::Rules => Vec::new(),
+            Engine::OpenAi => self.openai.problems("openai"),
+        }
+    }
+}
 
 /// What the shop is called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
