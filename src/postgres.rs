@@ -233,7 +233,8 @@ fn account() -> Result<Option<User>, ClusterError> {
 
 fn as_user(program: &Path, folder: &Path, account: Option<&User>) -> Command {
     let mut command = Command::new(program);
-    command.current_dir(folder).env("LC_ALL", "C.UTF-8");
+    // Not in the folder: where its user cannot go, the program itself shall say so.
+    command.current_dir("/").env("LC_ALL", "C.UTF-8");
     if let Some(user) = account {
         // The standard library drops the supplementary groups too when it changes the user.
         command.uid(user.uid.as_raw()).gid(user.gid.as_raw()).env("HOME", folder);
@@ -339,6 +340,18 @@ mod tests {
         assert!(folder.join("data/PG_VERSION").exists());
         cluster.stop().await;
         assert!(!folder.exists());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_its_user_cannot_enter_is_named_in_the_error() {
+        if !geteuid().is_root() {
+            return;
+        }
+        let place = tempfile::tempdir().unwrap();
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let error = Cluster::start(&place.path().join("pg")).await.unwrap_err();
+        let said = error.to_string();
+        assert!(said.contains("Permission denied") && said.contains("/pg"), "{said}");
     }
 
     #[tokio::test]

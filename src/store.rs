@@ -96,6 +96,8 @@ pub async fn connect(settings: &Settings) -> Result<PgPool, StoreError> {
         ("statement_timeout", "5s"),
         ("lock_timeout", "3s"),
         ("idle_in_transaction_session_timeout", "30s"),
+        // Migrations that are up to date already are no news.
+        ("client_min_messages", "warning"),
     ]);
     let place =
         format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or("-"));
