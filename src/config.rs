@@ -131,7 +131,8 @@ impl Config {
             thinking: gather.section("thinking", llm::Settings::problems),
             speaking: gather.section("speaking", tts::Settings::problems),
             store: gather.section("store", store::Settings::problems),
-            shop: gather.section("shop", crate::store::Settings::problems),
+            // `orderline store` checks its own values: nobody else needs its token.
+            shop: gather.section("shop", |_| Vec::new()),
             audit: gather.section("audit", audit::Settings::problems),
             log: gather.section("log", telemetry::Settings::problems),
             file,
@@ -339,5 +340,47 @@ mod tests {
         let Problems(problems) = read("[server\n", &[("ORDERLINE__SERVER__MAX_CALLS", "x")]).unwrap_err();
         assert_eq!(problems.len(), 2, "{problems:#?}");
         assert!(problems[0].contains("line 1"), "{problems:#?}");
+    }
+
+    /// The sample with every comment sign before a setting taken away.
+    fn uncommented() -> String {
+        let sample = include_str!("../samples/orderline.toml");
+        let setting = |line: &str| {
+            line.starts_with('#') && line[1..].starts_with(|c: char| c == '"' || c.is_ascii_lowercase())
+        };
+        sample
+            .lines()
+            .map(|line| if setting(line) { &line[1..] } else { line })
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    #[test]
+    fn the_sample_configuration_is_in_order_as_it_is() {
+        read(include_str!("../samples/orderline.toml"), &[]).unwrap();
+    }
+
+    #[test]
+    fn every_setting_of_the_sample_is_known_and_has_its_default_there() {
+        let secret = "0123456789abcdef0123456789abcdef";
+        // What the sample leaves to the environment, or names as a file that does not exist here.
+        let text =
+            uncommented().lines().filter(|line| !line.contains("_file = ")).collect::<Vec<_>>().join("\n");
+        let config = read(&text, &[("ORDERLINE__ARI__PASSWORD", secret)]).unwrap();
+        let plain = Config::default();
+        let shown = |config: &Config| {
+            format!(
+                "{:?}{:?}{:?}{:?}{:?}{:?}",
+                config.server,
+                config.conversation,
+                config.hearing,
+                config.thinking,
+                config.speaking,
+                config.log
+            )
+        };
+        assert_eq!(shown(&config), shown(&plain));
+        assert_eq!(config.call, call::Settings { dialled: config.call.dialled.clone(), ..plain.call });
+        assert_eq!(config.store.deadline_ms, plain.store.deadline_ms);
     }
 }
