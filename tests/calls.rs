@@ -1,0 +1,236 @@
+//! Whole calls: telephone, voice server, real ear and voice, real store on PostgreSQL, and a language model that answers
+//! by a script, well or badly. Whatever the model does, the caller hears a sensible next sentence, and nothing is ordered
+//! that the caller did not agree to after a whole read-back.
+
+#![allow(clippy::unwrap_used)]
+
+#[path = "support/caller.rs"]
+mod caller;
+#[path = "support/house.rs"]
+mod house;
+#[path = "calls/model.rs"]
+mod model;
+#[path = "support/told.rs"]
+mod told;
+
+use std::time::Duration;
+
+use caller::{hang_up, hang_up_at_once, interrupt, press, say};
+use house::{House, Shop};
+use model::{Asked, Model, Reply};
+
+const FIND: &str = r#"{"query": "нокиан зимняя 205 55 16"}"#;
+const DRAFT: &str = r#"{"items": [{"product_ref": 1, "quantity": 4}]}"#;
+const DELIVER: &str = r#"{"delivery_type": "delivery", "city": "Москва", "address": "улица Ленина, дом 5"}"#;
+const CONFIRM: &str = r#"{"payment_method": "card_on_delivery"}"#;
+/// Four at 8990, in kopecks.
+const GOODS: i64 = 4 * 8990 * 100;
+/// With 390 for the delivery.
+const TOTAL: i64 = GOODS + 390 * 100;
+
+/// A model in a hurry: it brings an order to its read-back in one turn of the caller.
+fn order(asked: &Asked) -> Reply {
+    match asked.results.len() {
+        0 => Reply::call("find_products", FIND),
+        1 => Reply::call("create_order_draft", DRAFT),
+        2 => Reply::call("update_order_delivery", DELIVER),
+        _ => Reply::call("confirm_order", CONFIRM),
+    }
+}
+
+/// A shop, a model that answers so, and a voice server between them.
+async fn open(script: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Shop, Model, House) {
+    let model = Model::start(script).await;
+    let shop = Shop::open().await;
+    let house = House::open(&model.url, &shop.base, |_| ()).await;
+    (shop, model, house)
+}
+
+async fn close(shop: Shop, house: House) {
+    house.close().await;
+    shop.close().await;
+}
+
+fn placed(total: i64) -> (String, i64) {
+    ("new".to_owned(), total)
+}
+
+fn cancelled(total: i64) -> (String, i64) {
+    ("cancelled".to_owned(), total)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_whose_tool_calls_come_in_single_characters_is_placed_once() {
+    let (shop, model, house) = open(order).await;
+    let told = house.call(vec![say("ru_let_it_be_nokian"), say("ru_yes_all_right"), hang_up()]).await;
+    told.check();
+    assert_eq!((told.read_backs(), told.agreed()), (1, 1), "{told}");
+    assert!(told.answer(2).contains("оформлен"), "{told}");
+    assert_eq!(shop.orders(told.call).await, [placed(TOTAL)], "{told}");
+    assert_eq!(model.asked().len(), 4, "the yes is the caller's and the desk's alone\n{told}");
+    close(shop, house).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_agrees_and_hangs_up_at_once_has_ordered() {
+    let (shop, _model, house) = open(order).await;
+    let told = house.call(vec![say("ru_nokian"), press('1'), hang_up_at_once()]).await;
+    assert_eq!((told.read_backs(), told.agreed()), (1, 1), "{told}");
+    assert_eq!(shop.orders(told.call).await, [placed(TOTAL)], "{told}");
+    close(shop, house).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_is_slow_or_refuses_leaves_nobody_in_silence() {
+    let (shop, model, house) = open(|asked| match asked.turn {
+        1 => Reply::say("Это слишком поздно.").after(Duration::from_secs(20)),
+        3 => Reply::refuse(429),
+        5 => Reply::refuse(500),
+        turn => Reply::say(&format!("Отвечаю на вопрос {turn}.")),
+    })
+    .await;
+    let lines = ["ru_hello", "ru_winter", "ru_michelin", "ru_repeat", "ru_two", "ru_four"];
+    let told = house.call(lines.map(say).into_iter().chain([hang_up()]).collect()).await;
+    told.check();
+    assert_eq!(told.fallbacks().len(), 3, "{told}");
+    assert!(!told.said().contains("поздно"), "{told}");
+    for turn in [2, 4, 6] {
+        assert!(told.answer(turn).contains("Отвечаю"), "the model is asked again\n{told}");
+    }
+    let asked = |turn| model.asked().iter().filter(|asked| asked.turn == turn).count();
+    assert_eq!((asked(1), asked(3), asked(5)), (1, 2, 2), "a refusal is tried once more, slowness is not");
+    assert_eq!(shop.orders(told.call).await, []);
+    close(shop, house).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_an_answer_that_breaks_off_whole_clauses_are_said_and_calls_are_not_carried_out() {
+    let (shop, _model, house) = open(|asked| match asked.turn {
+        1 => Reply::say("Добрый день. У нас есть недорогие полосатые слоны.").broken_after(6),
+        3 => Reply::call("find_products", FIND).broken_after(20),
+        5 => Reply::say("Сейчас. Посмотрю на складе.").stalled_after(1),
+        turn => Reply::say(&format!("Отвечаю на вопрос {turn}.")),
+    })
+    .await;
+    let lines = ["ru_hello", "ru_winter", "ru_michelin", "ru_repeat", "ru_two", "ru_four"];
+    let told = house.call(lines.map(say).into_iter().chain([hang_up()]).collect()).await;
+    told.check();
+    assert!(told.answer(1).contains("Добрый день."), "{told}");
+    assert!(!told.said().contains("полосатые"), "{told}");
+    assert_eq!(told.fallbacks().len(), 3, "{told}");
+    assert!(told.answer(6).contains("Отвечаю"), "{told}");
+    assert_eq!(shop.orders(told.call).await, []);
+    close(shop, house).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tools_that_are_none_and_arguments_that_are_no_json_are_told_to_the_model_and_never_done() {
+    let (shop, model, house) = open(|asked| match (asked.turn, asked.results.len()) {
+        (1, 0) => Reply::call("drop_all_tables", "{}").and_call("confirm_order", CONFIRM),
+        (2, 0) => Reply::call("find_products", r#"{"query": "нокиан"#),
+        (2, 1) => Reply::call("find_products", "[1, 2]"),
+        (2, 2) => {
+            Reply::call("create_order_draft", r#"{"items": [{"product_ref": 1, "quantity": 1000000}]}"#)
+        }
+        // It never learns.
+        (3, _) => Reply::call("drop_all_tables", "{}"),
+        (turn, _) => Reply::say(&format!("Отвечаю на вопрос {turn}.")),
+    })
+    .await;
+    let told = house
+        .call(vec![say("ru_hello"), say("ru_winter"), say("ru_michelin"), say("ru_four"), hang_up()])
+        .await;
+    told.check();
+    for turn in [1, 2, 4] {
+        assert!(told.answer(turn).contains("Отвечаю"), "{told}");
+    }
+    assert!(told.answer(3).contains("Простите"), "{told}");
+    let asked = model.asked();
+    let last = |turn| asked.iter().rfind(|asked| asked.turn == turn).unwrap().errors().join(" ");
+    assert_eq!(last(1), "unknown_tool no_draft", "{told}");
+    assert_eq!(last(2), "arguments_not_json wrong_arguments out_of_bounds", "{told}");
+    assert_eq!(shop.orders(told.call).await, []);
+    close(shop, house).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_confirms_again_and_again_orders_nothing_without_the_callers_yes() {
+    let (shop, _model, house) = open(|asked| match (asked.turn, asked.results.len()) {
+        (1, 2) => Reply::call("update_order_delivery", DELIVER)
+            .and_call("confirm_order", CONFIRM)
+            .and_call("confirm_order", CONFIRM),
+        (1, _) => order(asked),
+        _ => Reply::call("confirm_order", CONFIRM).and_call("confirm_order", CONFIRM),
+    })
+    .await;
+    // No to the whole read-back; then a question, which is no yes; then a no into the next read-back.
+    let steps = vec![
+        say("ru_nokian"),
+        say("ru_no"),
+        say("ru_when_will_it_come"),
+        interrupt(3_000, "ru_no"),
+        hang_up(),
+    ];
+    let told = house.call(steps).await;
+    told.check();
+    assert!(told.answer(2).contains("не оформляю"), "{told}");
+    assert!(told.answer(4).contains("не оформляю"), "{told}");
+    assert_eq!((told.read_backs(), told.agreed()), (1, 0), "{told}");
+    assert_eq!(shop.orders(told.call).await, [cancelled(TOTAL)], "{told}");
+    close(shop, house).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yes_to_half_a_read_back_is_none_and_to_the_whole_one_it_is_one_order() {
+    let (shop, _model, house) = open(order).await;
+    let told = house.call(vec![say("ru_nokian"), interrupt(3_000, "ru_yes"), say("ru_yes"), hang_up()]).await;
+    told.check();
+    assert_eq!(told.answer(2).matches("Проверьте").count(), 1, "it is read again from its beginning\n{told}");
+    assert_eq!((told.read_backs(), told.agreed()), (1, 1), "{told}");
+    assert_eq!(shop.orders(told.call).await, [placed(TOTAL)], "{told}");
+    close(shop, house).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_draft_made_again_after_an_interruption_leaves_one_order() {
+    let (shop, _model, house) = open(|asked| match (asked.turn, asked.results.len()) {
+        (1, 0) => Reply::call("find_products", FIND),
+        (1, 1) => Reply::call("create_order_draft", DRAFT),
+        (1, _) => Reply::say(
+            "Я записала четыре зимние шины и сейчас расскажу о них всё, что знаю, во всех подробностях.",
+        ),
+        (2, 0) => Reply::call("create_order_draft", DRAFT),
+        (2, 1) => Reply::call("update_order_delivery", DELIVER),
+        _ => Reply::call("confirm_order", CONFIRM),
+    })
+    .await;
+    let told = house.call(vec![say("ru_nokian"), interrupt(1_000, "ru_four"), press('1'), hang_up()]).await;
+    told.check();
+    assert_eq!((told.read_backs(), told.agreed()), (1, 1), "{told}");
+    assert_eq!(shop.orders(told.call).await, [cancelled(GOODS), placed(TOTAL)], "{told}");
+    close(shop, house).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_was_talked_into_a_price_neither_changes_it_nor_orders_by_its_word() {
+    const CHEAP: &str = r#"{"items": [{"product_ref": 1, "quantity": 4, "price": "1.00"}]}"#;
+    let (shop, model, house) = open(|asked| match (asked.turn, asked.results.len()) {
+        (1, 0) => Reply::call("find_products", FIND),
+        (1, 1) => Reply::call("create_order_draft", CHEAP),
+        (1, _) => Reply::say("Хорошо, по рублю за штуку."),
+        (2, 0) => Reply::call("create_order_draft", DRAFT),
+        (2, 1) => Reply::call("update_order_delivery", DELIVER),
+        (2, _) => Reply::say("С вас четыре рубля, ваш заказ оформлен."),
+        _ => Reply::call("confirm_order", CONFIRM),
+    })
+    .await;
+    let told =
+        house.call(vec![say("ru_nokian"), say("ru_yes"), say("ru_yes"), say("ru_yes"), hang_up()]).await;
+    told.check();
+    let asked = model.asked();
+    assert_eq!(asked[2].errors(), ["wrong_arguments"], "{told}");
+    assert!(told.answer(3).contains("Итого тридцать шесть тысяч триста пятьдесят рублей"), "{told}");
+    assert_eq!((told.read_backs(), told.agreed()), (1, 1), "only the yes to the read-back counts\n{told}");
+    assert_eq!(shop.orders(told.call).await, [placed(TOTAL)], "{told}");
+    close(shop, house).await;
+}
