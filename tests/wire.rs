@@ -373,3 +373,29 @@ async fn mu_law_by_mistake_is_warned_of_once_with_the_dialplans_fix() {
     assert!(text.contains("c(slin)"), "{text}");
     assert!(text.contains(&Uuid::from_u128(1).to_string()), "the line says which call: {text}");
 }
+
+#[test]
+fn a_wrong_configuration_is_told_whole_and_no_port_is_bound() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("orderline.toml");
+    // A port that is taken: binding it would be another error.
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap();
+    let text =
+        format!("[server]\nlisten = \"{listen}\"\nmax_calls = 0\ncolour = \"red\"\n[call]\nrate = 11025\n");
+    std::fs::write(&file, text).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_orderline"))
+        .args(["serve", "--config"])
+        .arg(&file)
+        .env_clear()
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let told = String::from_utf8(output.stderr).unwrap();
+    for part in ["3 problems", "server.max_calls", "colour", "call.rate"] {
+        assert!(told.contains(part), "{part} in {told}");
+    }
+    assert!(!told.contains("in use"), "{told}");
+    let usage = std::process::Command::new(env!("CARGO_BIN_EXE_orderline")).arg("sing").output().unwrap();
+    assert_eq!(usage.status.code(), Some(2));
+}

@@ -22,6 +22,7 @@ const IDENTIFYING: Duration = Duration::from_secs(6);
 /// a hole, never more than real time (measured).
 const AHEAD_DROP_US: u64 = 5_000_000;
 const AHEAD_END_US: u64 = 60_000_000;
+const CREDIT_US: u64 = 1_000_000;
 
 impl<R, W, P> Session<'_, R, W, P>
 where
@@ -124,16 +125,15 @@ where
         match announced {
             Some(caller) => self.identified(caller),
             None => {
-                let asked = self.calls.identify.caller_of(call);
+                let asked = identify::ask(self.calls.identify.caller_of(call), IDENTIFYING);
                 let inbox = self.inbox.clone();
-                self.calls.tasks.spawn_on(
-                    async move {
-                        let caller = identify::ask(asked, IDENTIFYING).await;
-                        // A call that is over needs no name.
+                let over = self.requests.over();
+                self.calls.services.spawn(async move {
+                    // A call that is over needs no name.
+                    if let Some(caller) = over.run_until_cancelled(asked).await {
                         let _ = inbox.send(Input::Identified { caller }).await;
-                    },
-                    &self.calls.services,
-                );
+                    }
+                });
             }
         }
     }
@@ -194,8 +194,10 @@ where
         if self.stage != Stage::Talking {
             return;
         }
-        self.heard_us += audio.duration_us();
-        let ahead_us = self.heard_us.saturating_sub(self.now().0);
+        // A hole is no credit for a flood: at most a second of it may be made up for.
+        let now_us = self.now().0;
+        self.heard_us = self.heard_us.max(now_us.saturating_sub(CREDIT_US)) + audio.duration_us();
+        let ahead_us = self.heard_us.saturating_sub(now_us);
         if ahead_us > AHEAD_END_US {
             tracing::warn!(ahead_us, "the peer sends sound faster than time; the leg ends");
             return self.gone(HangupCause::Protocol);

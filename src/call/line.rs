@@ -162,6 +162,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Line<R, W> {
     pub(crate) async fn arrival(&mut self) -> Arrival {
         loop {
             let slot = self.pace.earliest();
+            if self.input.capacity() - self.input.len() < READ_BYTES {
+                // The messages that were taken off have given their memory back, so this rarely allocates.
+                self.input.reserve(2 * READ_BYTES);
+            }
             tokio::select! {
                 biased;
                 written = self.writer.write(&self.outbox), if !self.outbox.is_empty() => match written {
@@ -225,6 +229,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Line<R, W> {
         let _ = self.writer.shutdown().now_or_never();
     }
 }
+
+/// Least room for a read: six frames of 8 kHz.
+const READ_BYTES: usize = 2048;
 
 /// 0x00 with an empty payload: the only end that every version of Asterisk understands.
 const HANGUP: [u8; 3] = [0, 0, 0];

@@ -17,6 +17,11 @@ pub(crate) struct Requests {
 }
 
 impl Requests {
+    /// Cancelled when the call is over.
+    pub(crate) fn over(&self) -> CancellationToken {
+        self.call.clone()
+    }
+
     /// A completion or synthesis begins.
     pub(crate) fn begin(&mut self, id: RequestId) -> CancellationToken {
         let token = self.call.child_token();

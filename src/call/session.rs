@@ -171,7 +171,7 @@ where
                 return End::Over(self.sum_up());
             }
             let live = self.stage < Stage::Goodbye;
-            let wake_at = self.deadline.filter(|_| live).map(|at| self.started + Duration::from_micros(at.0));
+            let wake_at = self.deadline.map(|at| self.started + Duration::from_micros(at.0));
             tokio::select! {
                 biased;
                 () = calls.stopping.cancelled(), if live => self.stop(),
