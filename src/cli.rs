@@ -12,6 +12,7 @@ use crate::config::{Config, EXIT_BAD_CONFIG, Problems};
 pub mod audit;
 pub mod call;
 pub mod health;
+pub mod migrate;
 pub mod replay;
 pub mod serve;
 pub mod store;
@@ -52,6 +53,8 @@ enum Command {
     Serve(serve::ServeArgs),
     /// Run the reference store: a Store API on PostgreSQL, to order from.
     Store(store::StoreArgs),
+    /// Bring the tables of the store and of the audit up to date.
+    Migrate(migrate::MigrateArgs),
     /// Ask a running voice server how it is.
     Health(health::HealthArgs),
     /// Play Asterisk's part: call a voice server over AudioSocket with a script of recorded lines.
@@ -85,6 +88,7 @@ fn run(common: Common, command: Command) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().thread_name("services").build()?;
     let code = match command {
         Command::Serve(args) => runtime.block_on(serve::run(&common, args)),
+        Command::Migrate(args) => runtime.block_on(migrate::run(&common, args)),
         Command::Store(args) => runtime.block_on(store::run(&common, args)),
         Command::Health(args) => runtime.block_on(health::run(&common, args)),
         Command::Call(args) => runtime.block_on(call::run(args)),

@@ -344,3 +344,28 @@ async fn the_voice_servers_own_check_finds_every_promise_kept() {
     assert!(report.to_string().ends_with("\"keyed\""), "{report}");
     desk.close().await;
 }
+
+#[tokio::test]
+async fn store_and_audit_can_share_a_database_and_be_migrated_twice() {
+    use secrecy::ExposeSecret;
+    let desk = Desk::open().await;
+    let url = desk.settings.database_url.expose_secret();
+    for _ in 0..2 {
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_orderline"))
+            .arg("migrate")
+            .env("ORDERLINE__SHOP__DATABASE_URL", url)
+            .env("ORDERLINE__SHOP__TOKEN", TOKEN)
+            .env("ORDERLINE__AUDIT__DATABASE_URL", url)
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(said, "the store's tables are up to date\nthe audit's tables are up to date\n");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(
+        desk.count("select count(*) from information_schema.schemata where schema_name = 'audit'").await,
+        1
+    );
+    desk.close().await;
+}

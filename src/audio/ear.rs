@@ -29,7 +29,7 @@ impl Ear {
     }
 
     /// Takes a packet of any length, and hands on each whole 20 ms (320 samples at 16 kHz) with what is to be said of
-    /// it. A packet of 20 ms gives its frame at once, 4 ms of it still in the filter.
+    /// it. A packet of 20 ms gives its frame at once, 2 ms of it still in the filter.
     pub fn push(&mut self, wire: &[i16], mut heard: impl FnMut(Frame, Activity)) {
         self.resampled.clear();
         self.resampler.push_into(wire, &mut self.resampled);

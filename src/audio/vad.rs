@@ -86,7 +86,7 @@ mod tests {
     use super::*;
     use crate::audio::{Ear, Rate, wav};
 
-    const SECONDS: usize = 20;
+    const SECONDS: usize = 6;
 
     /// The share of 20 ms frames that count as speech, in percent, of sound at 8 kHz.
     fn speech_share(samples: &[i16]) -> f32 {
@@ -131,10 +131,10 @@ mod tests {
 
     #[test]
     fn the_noises_of_a_line_are_not_speech() {
-        let keyed = |on_ms: u32, gap_ms: u32| {
+        let keyed = |on_ms: u32, offset_ms: u32| {
             move |at: f32| {
-                let ms = (at * 1_000.0) as u32;
-                let (key, within) = (ms / (on_ms + gap_ms), ms % (on_ms + gap_ms));
+                let ms = (at * 1_000.0) as u32 + offset_ms;
+                let (key, within) = (ms / (2 * on_ms), ms % (2 * on_ms));
                 let low = [697.0, 770.0, 852.0, 941.0][key as usize % 4];
                 let high = [1_209.0, 1_336.0, 1_477.0][key as usize % 3];
                 if within < on_ms { tone(low, at) + tone(high, at) } else { 0.0 }
@@ -159,8 +159,11 @@ mod tests {
             ("congestion 425 Hz", at_level(-15.0, cadence(200, 200))),
             ("dial 350 + 440 Hz", at_level(-15.0, |at| tone(350.0, at) + tone(440.0, at))),
             ("ring 440 + 480 Hz", at_level(-15.0, |at| tone(440.0, at) + tone(480.0, at))),
-            ("keys, 100 ms", at_level(-12.0, keyed(100, 100))),
-            ("keys, 50 ms", at_level(-12.0, keyed(50, 50))),
+            ("keys, 100 ms", at_level(-12.0, keyed(100, 0))),
+            ("keys, 50 ms", at_level(-12.0, keyed(50, 0))),
+            ("keys, 50 ms, +5", at_level(-12.0, keyed(50, 5))),
+            ("keys, 50 ms, +10", at_level(-12.0, keyed(50, 10))),
+            ("keys, 50 ms, +15", at_level(-12.0, keyed(50, 15))),
         ];
         for (name, sound) in sounds {
             let share = speech_share(&sound);
