@@ -11,6 +11,7 @@ use crate::config::{Config, EXIT_BAD_CONFIG, Problems};
 
 pub mod audit;
 pub mod call;
+pub mod demo;
 pub mod health;
 pub mod migrate;
 pub mod replay;
@@ -55,6 +56,8 @@ enum Command {
     Store(store::StoreArgs),
     /// Bring the tables of the store and of the audit up to date.
     Migrate(migrate::MigrateArgs),
+    /// Show all of it on this machine: a private database, the store, the voice server, and sample callers.
+    Demo(demo::DemoArgs),
     /// Ask a running voice server how it is.
     Health(health::HealthArgs),
     /// Play Asterisk's part: call a voice server over AudioSocket with a script of recorded lines.
@@ -90,6 +93,7 @@ fn run(common: Common, command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => runtime.block_on(serve::run(&common, args)),
         Command::Migrate(args) => runtime.block_on(migrate::run(&common, args)),
         Command::Store(args) => runtime.block_on(store::run(&common, args)),
+        Command::Demo(args) => runtime.block_on(demo::run(&common, args)),
         Command::Health(args) => runtime.block_on(health::run(&common, args)),
         Command::Call(args) => runtime.block_on(call::run(args)),
         Command::Replay(args) => replay::run(&args),

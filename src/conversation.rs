@@ -38,6 +38,7 @@ mod settle;
 mod tests;
 
 pub use clock::CallTime;
+pub use consent::digest as order_digest;
 pub use event::{Input, Output};
 pub use settings::Settings;
 

@@ -22,9 +22,9 @@ use crate::orders::{ActionOutcome, ActionRequest, Evidence, Order, OrderAction, 
 
 /// The store, as far as the reconciler needs it.
 pub trait Desk {
-    /// Carries out a request under the key that it has. What cannot be known comes back as
+    /// Carries out a request of this call, which the request's body names, under the key that it has. What cannot be known comes back as
     /// [`ActionOutcome::Unknown`], what did not reach the store as [`ActionOutcome::Unavailable`].
-    fn perform(&self, request: ActionRequest) -> impl Future<Output = ActionOutcome> + Send;
+    fn perform(&self, call: CallId, request: ActionRequest) -> impl Future<Output = ActionOutcome> + Send;
 
     /// The digest of an order as it was made for [`Evidence::order_digest`].
     fn order_digest(&self, order: &Order) -> String;
@@ -93,7 +93,7 @@ async fn settle<D: Desk + Sync>(
     // The intent first: a call is closed when its last intent is settled.
     journal.append(intent.call, Entry::intent(&cancel, intent.offset_ms)).await?;
     journal.append(intent.call, Entry::reconciled(intent, outcome, how)).await?;
-    let cancelled = desk.perform(cancel.clone()).await;
+    let cancelled = desk.perform(intent.call, cancel.clone()).await;
     journal.append(intent.call, Entry::outcome(&cancel, &as_known(cancelled), intent.offset_ms)).await?;
     Ok(())
 }
@@ -161,7 +161,7 @@ async fn resolve<D: Desk + Sync>(desk: &D, intent: &OpenIntent, now: DateTime<Ut
     match &request.action {
         OrderAction::Confirm { order_id, .. } => confirmation(desk, intent, &request, *order_id, now).await,
         OrderAction::CreateDraft { .. } | OrderAction::SetDelivery { .. } | OrderAction::Cancel { .. } => {
-            found(desk.perform(request.clone()).await, "resent")
+            found(desk.perform(intent.call, request.clone()).await, "resent")
         }
         // Reads have no intent; a journal that holds one is not of this program's making.
         OrderAction::SearchOrders { .. }
@@ -184,7 +184,7 @@ async fn confirmation<D: Desk + Sync>(
         key: None,
         evidence: None,
     };
-    let order = match desk.perform(look).await {
+    let order = match desk.perform(intent.call, look).await {
         ActionOutcome::Details { order } => order,
         other => return found(other, "found"),
     };
@@ -200,7 +200,7 @@ async fn confirmation<D: Desk + Sync>(
         Some(_) if now.signed_duration_since(intent.at) > EVIDENCE_LIVES => {
             Found::Nobody { why: "the caller's yes is older than ten minutes" }
         }
-        Some(_) => found(desk.perform(request.clone()).await, "resent"),
+        Some(_) => found(desk.perform(intent.call, request.clone()).await, "resent"),
     }
 }
 

@@ -125,7 +125,10 @@ fn find_samples(given: Option<&Path>) -> anyhow::Result<PathBuf> {
         if path.join("calls").is_dir() {
             return Ok(path.to_owned());
         }
-        bail!("expected the samples in {} (a folder with calls/, lines/, shop/ and stt-demo/)", path.display());
+        bail!(
+            "expected the samples in {} (a folder with calls/, lines/, shop/ and stt-demo/)",
+            path.display()
+        );
     }
     let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
     let candidates = [
@@ -134,11 +137,9 @@ fn find_samples(given: Option<&Path>) -> anyhow::Result<PathBuf> {
         beside.as_ref().map(|dir| dir.join("../../samples")),
         beside.as_ref().map(|dir| dir.join("../share/orderline/samples")),
     ];
-    candidates
-        .into_iter()
-        .flatten()
-        .find(|path| path.join("calls").is_dir())
-        .context("expected a folder samples/ here; run this from the project's folder, or name it with --samples")
+    candidates.into_iter().flatten().find(|path| path.join("calls").is_dir()).context(
+        "expected a folder samples/ here; run this from the project's folder, or name it with --samples",
+    )
 }
 
 fn open_folder(given: Option<&Path>) -> anyhow::Result<(PathBuf, Option<TempDir>)> {

@@ -14,28 +14,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ari::Ari;
-use crate::audit::{Journal, OpenIntent};
+use crate::audit::drain::Drain;
+use crate::audit::{Journal, OpenIntent, reconcile};
 use crate::call::desk::OrderDesk;
 use crate::call::identify::Nobody;
 use crate::call::tape::Tapes;
 use crate::call::{Calls, Identify, Observer, Registry};
 use crate::config::Config;
-use crate::engines::{Hearing, Speaking, Thinking};
+use crate::engines::{self, llm};
 use crate::http::{Console, PartState, Readiness};
-use crate::ids::Region;
+use crate::ids::{CallId, Region};
 use crate::orders::client::{Http, StoreClient};
+use crate::orders::{ActionOutcome, ActionRequest, Order};
 use crate::server::Listener;
-
-/// The engines of a voice server.
-#[derive(Clone, Debug)]
-pub struct Engines {
-    /// Speech to text.
-    pub hearing: Arc<dyn Hearing>,
-    /// What to say and do.
-    pub thinking: Arc<dyn Thinking>,
-    /// Text to speech.
-    pub speaking: Arc<dyn Speaking>,
-}
 
 /// A voice server that accepts calls.
 #[derive(Debug)]
@@ -51,6 +42,7 @@ pub struct Voice {
     /// The shop.
     pub store: Arc<StoreClient<Http>>,
     calls: Arc<Calls>,
+    drain: Option<Drain>,
     serving: JoinHandle<std::io::Result<()>>,
     stop_http: CancellationToken,
 }
@@ -62,13 +54,19 @@ impl Voice {
     /// What could not be started, and why.
     pub async fn start(
         config: &Config,
-        engines: Engines,
         metrics: Arc<dyn Fn() -> String + Send + Sync>,
     ) -> anyhow::Result<Self> {
         let readiness = Readiness::default();
+        let store = Arc::new(StoreClient::new(config.store.clone())?);
+        let shop =
+            llm::Shop { ru: config.conversation.shop_ru.clone(), en: config.conversation.shop_en.clone() };
+        learn_catalogue(&store, &readiness).await;
+        let rules = Arc::new(Speechless);
+        let engines =
+            engines::build(&config.hearing, &config.thinking, &config.speaking, shop, rules).await?;
         let (journal, recovered) = Journal::open(&config.audit)?;
         readiness.set("journal", PartState::Up);
-        let store = Arc::new(StoreClient::new(config.store.clone())?);
+        let drain = Drain::spawn(&journal, &config.audit)?;
         let regions: Arc<[Region]> = config.ari.regions.clone().into();
         let identify = ask_ari(config, &readiness).await?;
         let observer = Observer::new();
@@ -120,7 +118,7 @@ impl Voice {
             }
         });
         let serving = tokio::spawn(listener.serve(calls.clone()));
-        let voice = Self { socket, http, observer, journal, store, calls, serving, stop_http };
+        let voice = Self { socket, http, observer, journal, store, calls, drain, serving, stop_http };
         voice.settle_open(recovered.open_intents);
         Ok(voice)
     }
@@ -143,14 +141,46 @@ impl Voice {
         self.calls.draining.cancel();
         self.serving.await.context("the server's task")??;
         self.stop_http.cancel();
+        if let Some(drain) = self.drain {
+            drain.stop().await;
+        }
         self.journal.shutdown().await?;
         Ok(())
+    }
+
+    /// Cancelled, it ends the calls that still go on while the server stops.
+    pub fn hurry(&self) -> CancellationToken {
+        self.calls.stopping.clone()
     }
 
     /// Resolves when the server has stopped by itself, which it does only when it is told to.
     pub async fn stopped(&self) {
         while !self.serving.is_finished() {
             tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+}
+
+/// The reconciler's way to the store.
+struct Resolver(Arc<StoreClient<Http>>);
+
+impl reconcile::Desk for Resolver {
+    async fn perform(&self, call: CallId, request: ActionRequest) -> ActionOutcome {
+        self.0.perform(&request, call, self.0.deadline(), |_| ()).await
+    }
+
+    fn order_digest(&self, order: &Order) -> String {
+        crate::conversation::order_digest(order)
+    }
+}
+
+/// The shop's own words, for the rules. A store that does not answer yet costs nothing but a duller ear for its names.
+async fn learn_catalogue(store: &StoreClient<Http>, readiness: &Readiness) {
+    match store.products(None, store.deadline()).await {
+        Ok(_) => readiness.set("store", PartState::Up),
+        Err(error) => {
+            tracing::warn!(%error, "the store does not answer; calls are served, and nothing can be ordered until it does");
+            readiness.set("store", PartState::Degraded { why: error.to_string() });
         }
     }
 }
@@ -172,4 +202,19 @@ async fn ask_ari(config: &Config, readiness: &Readiness) -> anyhow::Result<Arc<d
         }
     }
     Ok(Arc::new(ari))
+}
+
+/// Stands in until the rules have landed.
+#[derive(Debug)]
+struct Speechless;
+
+impl crate::engines::Thinking for Speechless {
+    fn complete(
+        &self,
+        _: crate::conversation::event::Completion,
+        _: CancellationToken,
+        _: crate::engines::Inbox,
+    ) -> Result<(), crate::engines::Full> {
+        Err(crate::engines::Full)
+    }
 }

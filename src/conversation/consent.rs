@@ -101,7 +101,7 @@ impl Consent {
 }
 
 /// SHA-256 over what a caller agrees to: order, version, lines, delivery, total.
-pub(super) fn digest(order: &Order) -> String {
+pub fn digest(order: &Order) -> String {
     let mut hash = Sha256::new();
     let mut part = |bytes: &[u8]| {
         hash.update((bytes.len() as u64).to_be_bytes());

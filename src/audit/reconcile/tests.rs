@@ -17,7 +17,7 @@ struct Scripted {
 }
 
 impl Desk for Scripted {
-    async fn perform(&self, request: ActionRequest) -> ActionOutcome {
+    async fn perform(&self, _: CallId, request: ActionRequest) -> ActionOutcome {
         self.asked.lock().unwrap().push(request);
         self.answers.lock().unwrap().pop_front().expect("the script has an answer for every request")
     }

@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::DemoArgs;
+use crate::audit;
+use crate::audit::verify::{self, Sources};
 use crate::call::CallEvent;
 use crate::cli::voice::Voice;
 use crate::config::Config;
@@ -27,6 +29,7 @@ pub(super) struct House {
     pool: PgPool,
     store: SocketAddr,
     voice: Voice,
+    audit: audit::Settings,
     ready_after: Duration,
     stop_store: CancellationToken,
     serving_store: JoinHandle<Result<(), store::StoreError>>,
@@ -65,8 +68,7 @@ impl House {
             .with_context(|| format!("the store cannot listen on {}", settings.listen))?;
         let store = listener.local_addr()?;
         let stop_store = CancellationToken::new();
-        let serving_store =
-            tokio::spawn(store::serve(settings, listener, pool.clone(), stop_store.clone()));
+        let serving_store = tokio::spawn(store::serve(settings, listener, pool.clone(), stop_store.clone()));
 
         step("voice server: loading the speech model, looking for a voice, opening the audit's journal");
         let began = Instant::now();
@@ -81,7 +83,8 @@ impl House {
         config.hearing.whisper.model = samples.join("stt-demo/ggml-tires-q5_0.bin");
         let voice = Voice::start(&config, Arc::new(String::new)).await?;
         let ready_after = began.elapsed();
-        Ok(Self { pool, store, voice, ready_after, stop_store, serving_store, _log: log })
+        let audit = config.audit.clone();
+        Ok(Self { pool, store, voice, audit, ready_after, stop_store, serving_store, _log: log })
     }
 
     pub(super) fn socket(&self) -> SocketAddr {
@@ -159,7 +162,14 @@ impl House {
 
     /// `orderline audit verify` over journal and database.
     pub(super) async fn verify(&self) -> anyhow::Result<bool> {
-        crate::cli::audit::print_verification(self.voice.journal(), &self.pool).await
+        let sources = Sources {
+            journal: Some(self.audit.journal.clone()),
+            key: Some(self.audit.key_path()),
+            database: Some(self.pool.clone()),
+        };
+        let report = verify::verify(sources).await?;
+        println!("{report}");
+        Ok(report.is_good())
     }
 
     /// How to use what keeps running.

@@ -110,7 +110,9 @@ impl Seen {
             }
             Note::ReadBack { order_number } => line(at, "", &format!("  (read back whole: {order_number})")),
             Note::Agreed { order_number } => line(at, "", &format!("  (the caller agreed: {order_number})")),
-            Note::FellBack { from, to, why } => line(at, "", &format!("  (fell back from {from} to {to}: {why})")),
+            Note::FellBack { from, to, why } => {
+                line(at, "", &format!("  (fell back from {from} to {to}: {why})"))
+            }
             Note::Switched { language } => line(at, "", &format!("  (language: {})", language.code())),
             Note::TurnBegan { .. } | Note::Said { .. } => {}
         }
@@ -141,7 +143,12 @@ fn how(ended: &Ended) -> String {
 }
 
 /// Where the call and its script differ.
-async fn check(house: &House, script: &Script, report: &CallReport, seen: &Seen) -> anyhow::Result<Vec<String>> {
+async fn check(
+    house: &House,
+    script: &Script,
+    report: &CallReport,
+    seen: &Seen,
+) -> anyhow::Result<Vec<String>> {
     let mut failures = Vec::new();
     if report.steps_done != report.steps {
         failures.push(format!("expected {} steps, the caller got to do {}", report.steps, report.steps_done));
