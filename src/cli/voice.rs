@@ -125,12 +125,20 @@ impl Voice {
 
     /// Actions that an earlier process left without an outcome are settled beside the calls.
     fn settle_open(&self, intents: Vec<OpenIntent>) {
-        if !intents.is_empty() {
-            tracing::warn!(
-                count = intents.len(),
-                "order actions without an outcome were found; they are settled now"
-            );
+        if intents.is_empty() {
+            return;
         }
+        tracing::warn!(
+            count = intents.len(),
+            "order actions without an outcome were found; they are settled now"
+        );
+        let (journal, stop) = (self.journal.clone(), self.calls.draining.clone());
+        let desk = Resolver(self.store.clone());
+        tokio::spawn(async move {
+            if let Err(error) = reconcile::until_settled(&journal, &desk, intents, &stop).await {
+                tracing::error!(%error, "open order actions could not be settled; the next start tries again");
+            }
+        });
     }
 
     /// Stops: calls that go on finish within the configured time, then everything is written out.

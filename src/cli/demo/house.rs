@@ -46,7 +46,7 @@ impl House {
         step: impl Fn(&str),
     ) -> anyhow::Result<Self> {
         let mut config = Config::default();
-        config.log.filter = "warn".to_owned();
+        config.log.filter = "error".to_owned();
         let log = telemetry::start_logs(&config.log)?;
         let port = |port: u16| SocketAddr::from(([127, 0, 0, 1], if args.stay { port } else { 0 }));
 

@@ -78,7 +78,7 @@ impl Seen {
     fn event(&mut self, event: &Arc<CallEvent>) {
         let at = event.at_ms;
         match &event.what {
-            Happening::Identified { caller } => line(at, "ari", &format!("caller {:?}", caller.number)),
+            Happening::Identified { caller } => line(at, "number", &format!("{:?}", caller.number)),
             Happening::Ended { .. } => self.ended = true,
             Happening::Began { .. } => {}
             Happening::Noted { note } => self.note(at, note),
