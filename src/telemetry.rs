@@ -41,7 +41,7 @@ pub enum LogFormat {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { filter: "info".to_owned(), format: LogFormat::Text }
+        Self { filter: "info,whisper_rs=warn,async_openai=off".to_owned(), format: LogFormat::Text }
     }
 }
 

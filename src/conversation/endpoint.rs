@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn the_utterance_keeps_the_sound_before_the_onset() {
         let mut ear = Endpointer::new();
-        run(&mut ear, 0, &[(20, false), (30, true), (22, false)]);
+        run(&mut ear, 0, &[(40, false), (30, true), (22, false)]);
         let speech = ear.utterance().iter().filter(|s| **s == 1).count();
         assert_eq!(speech, 30 * 320, "every speech sample is there");
         assert_eq!(ear.utterance().len(), (PREROLL_FRAMES - 3 + 30 + 10) * 320);
