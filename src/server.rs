@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::call::{Calls, refuse};
+use crate::telemetry::figures;
 
 pub mod peers;
 mod shard;
@@ -233,5 +234,5 @@ impl Settings {
 }
 
 fn refused(why: &'static str) {
-    metrics::counter!("orderline_connections_refused_total", "why" => why).increment(1);
+    metrics::counter!(figures::CONNECTIONS_REFUSED_TOTAL, "why" => why).increment(1);
 }

@@ -15,6 +15,7 @@ use crate::call::session::{NoCall, Session, Stage};
 use crate::conversation::Input;
 use crate::conversation::event::{Answer, HangupCause, Identity};
 use crate::ids::CallId;
+use crate::telemetry::figures;
 
 /// How long anybody may take to say who calls; ARI's own deadline is far shorter.
 const IDENTIFYING: Duration = Duration::from_secs(6);
@@ -75,7 +76,7 @@ where
             Message::Dtmf(_) => self.odd("a key before the call was answered"),
             Message::Hangup => self.gone(HangupCause::Caller),
             Message::Error(code) => {
-                metrics::counter!("orderline_peer_errors_total").increment(1);
+                metrics::counter!(figures::PEER_ERRORS_TOTAL).increment(1);
                 tracing::warn!(%code, "the peer reports an error");
             }
             Message::Unknown(unknown) => {
@@ -94,7 +95,7 @@ where
 
     fn odd(&mut self, what: &'static str) {
         self.summary.odd_messages += 1;
-        metrics::counter!("orderline_odd_messages_total", "what" => what).increment(1);
+        metrics::counter!(figures::ODD_MESSAGES_TOTAL, "what" => what).increment(1);
     }
 
     /// The peer said which call this is.
@@ -161,7 +162,7 @@ where
                 wire_hz = rate.hz(),
                 "answering in the caller's rate"
             );
-            metrics::counter!("orderline_rate_switches_total").increment(1);
+            metrics::counter!(figures::RATE_SWITCHES_TOTAL).increment(1);
             self.line.set_rate(rate);
         }
         self.stage = Stage::Talking;
@@ -203,7 +204,7 @@ where
             return self.gone(HangupCause::Protocol);
         }
         if ahead_us > AHEAD_DROP_US {
-            metrics::counter!("orderline_flooded_messages_total").increment(1);
+            metrics::counter!(figures::FLOODED_MESSAGES_TOTAL).increment(1);
             return;
         }
         let mut frames = Vec::new();

@@ -17,6 +17,7 @@ use crate::conversation::event::Identity;
 use crate::ids::{CallId, PhoneNumber};
 use crate::orders::client::{Attempt, StoreClient, Transport};
 use crate::orders::{ActionOutcome, ActionRequest, Unavailable};
+use crate::telemetry::figures;
 
 /// Where order actions go.
 pub trait Desk: Send + Sync + fmt::Debug {
@@ -124,7 +125,7 @@ impl<T: Transport> Shared<T> {
         // No audit, no action.
         let unwritten = |error: JournalError, what: &'static str| {
             tracing::error!(call.id = %call, action = request.action.name(), %error, what, "not journaled");
-            metrics::counter!("orderline_unjournaled_total", "what" => what).increment(1);
+            metrics::counter!(figures::UNJOURNALED_TOTAL, "what" => what).increment(1);
         };
         if let Err(error) = self.open(call).await {
             unwritten(error, "call");

@@ -92,13 +92,13 @@ impl Calls {
                 self.over(&known, summary).await;
             }
             Ok(End::Refused(why)) => {
-                metrics::counter!("orderline_calls_refused_total", "why" => why.label()).increment(1);
+                metrics::counter!(figures::CALLS_REFUSED_TOTAL, "why" => why.label()).increment(1);
                 tracing::warn!(%why, "call refused");
                 line.goodbye().await;
             }
             Err(_) => {
                 // The panic's message and place are already on stderr; this line says which call it cost.
-                metrics::counter!("orderline_calls_panicked_total").increment(1);
+                metrics::counter!(figures::CALLS_PANICKED_TOTAL).increment(1);
                 tracing::error!("the call's task panicked; the caller goes on in the dialplan");
                 line.goodbye().await;
                 self.over(&known, Summary::default()).await;

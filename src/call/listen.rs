@@ -3,6 +3,7 @@
 use audiosocket::{Audio, SampleRate};
 
 use crate::audio::{Activity, Ear, Frame, Rate};
+use crate::telemetry::figures;
 
 /// What listens on one line.
 #[derive(Debug)]
@@ -29,7 +30,7 @@ impl Listener {
                     now_hz = rate.hz(),
                     "the caller's sound changed its rate within the call"
                 );
-                metrics::counter!("orderline_rate_changes_total").increment(1);
+                metrics::counter!(figures::RATE_CHANGES_TOTAL).increment(1);
             }
             match Ear::new(Rate(rate.hz())) {
                 Ok(ear) => self.ear = Some((rate, ear)),
@@ -52,7 +53,7 @@ impl Listener {
             return;
         }
         self.warned_mu_law = true;
-        metrics::counter!("orderline_mu_law_calls_total").increment(1);
+        metrics::counter!(figures::MU_LAW_CALLS_TOTAL).increment(1);
         tracing::warn!(
             "expected 320 bytes of 16-bit sound in a 0x10 message, found 160: this is mu-law, which will not be \
              understood; write Dial(AudioSocket/host:port/uuid/c(slin)) in the dialplan"

@@ -203,7 +203,7 @@ where
         self.give(Input::Woken);
         if self.line.stuck() > self.calls.settings.stuck_frames {
             tracing::warn!(frames = self.line.stuck(), "the peer does not read; the leg ends");
-            metrics::counter!("orderline_stuck_peers_total").increment(1);
+            metrics::counter!(figures::STUCK_PEERS_TOTAL).increment(1);
             self.gone(HangupCause::Reset);
         }
     }

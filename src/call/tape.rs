@@ -22,6 +22,7 @@ use crate::audio::Rate;
 use crate::call::observer::Summary;
 use crate::conversation::{CallTime, Input, Output};
 use crate::ids::CallId;
+use crate::telemetry::figures;
 
 pub mod format;
 pub mod replay;
@@ -151,7 +152,7 @@ impl Recorder {
                 if sink.try_send(entry).is_err() {
                     self.lost = true;
                     self.sink = None;
-                    metrics::counter!("orderline_tapes_lost_total").increment(1);
+                    metrics::counter!(figures::TAPES_LOST_TOTAL).increment(1);
                     tracing::warn!("the disk is slower than the call, or full: its tape ends here");
                 }
             }

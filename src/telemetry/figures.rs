@@ -59,6 +59,30 @@ pub const STORE_SECONDS: &str = "orderline_store_seconds";
 pub const STORE_ATTEMPTS_TOTAL: &str = "orderline_store_attempts_total";
 /// 1 while the store is not asked, 0.5 while it is being probed.
 pub const STORE_BREAKER: &str = "orderline_store_breaker";
+/// Connections that never became a call. Label `why`.
+pub const CALLS_REFUSED_TOTAL: &str = "orderline_calls_refused_total";
+/// Calls whose task panicked; each is a bug.
+pub const CALLS_PANICKED_TOTAL: &str = "orderline_calls_panicked_total";
+/// Connections turned away at the door. Label `why`.
+pub const CONNECTIONS_REFUSED_TOTAL: &str = "orderline_connections_refused_total";
+/// AudioSocket messages that were passed over. Label `what`.
+pub const ODD_MESSAGES_TOTAL: &str = "orderline_odd_messages_total";
+/// Errors that the peer reported (kind 0xff).
+pub const PEER_ERRORS_TOTAL: &str = "orderline_peer_errors_total";
+/// Calls with mu-law labelled as linear sound: a dialplan without c(slin).
+pub const MU_LAW_CALLS_TOTAL: &str = "orderline_mu_law_calls_total";
+/// Calls answered in another rate than the configured one.
+pub const RATE_SWITCHES_TOTAL: &str = "orderline_rate_switches_total";
+/// Times that a caller's sound changed its rate within a call.
+pub const RATE_CHANGES_TOTAL: &str = "orderline_rate_changes_total";
+/// Sound dropped because it came faster than time.
+pub const FLOODED_MESSAGES_TOTAL: &str = "orderline_flooded_messages_total";
+/// Calls ended because the peer did not read.
+pub const STUCK_PEERS_TOTAL: &str = "orderline_stuck_peers_total";
+/// Recordings that ended early because the disk was too slow or full.
+pub const TAPES_LOST_TOTAL: &str = "orderline_tapes_lost_total";
+/// Steps of order actions that the journal did not take. Label `what`.
+pub const UNJOURNALED_TOTAL: &str = "orderline_unjournaled_total";
 /// Log lines that nobody took in time.
 pub const LOG_LINES_LOST_TOTAL: &str = "orderline_log_lines_lost_total";
 
@@ -106,6 +130,62 @@ pub const ALL: &[Figure] = &[
         name: STORE_BREAKER,
         kind: Kind::Gauge,
         help: "1 while the store is not asked, 0.5 while it is being probed",
+    },
+    Figure {
+        name: CALLS_REFUSED_TOTAL,
+        kind: Kind::Counter,
+        help: "Connections that never became a call, by reason",
+    },
+    Figure {
+        name: CALLS_PANICKED_TOTAL,
+        kind: Kind::Counter,
+        help: "Calls whose task panicked; each is a bug",
+    },
+    Figure {
+        name: CONNECTIONS_REFUSED_TOTAL,
+        kind: Kind::Counter,
+        help: "Connections turned away at the door, by reason",
+    },
+    Figure {
+        name: ODD_MESSAGES_TOTAL,
+        kind: Kind::Counter,
+        help: "AudioSocket messages that were passed over, by what was wrong",
+    },
+    Figure { name: PEER_ERRORS_TOTAL, kind: Kind::Counter, help: "Errors that the peer reported" },
+    Figure {
+        name: MU_LAW_CALLS_TOTAL,
+        kind: Kind::Counter,
+        help: "Calls with mu-law labelled as linear sound: a dialplan without c(slin)",
+    },
+    Figure {
+        name: RATE_SWITCHES_TOTAL,
+        kind: Kind::Counter,
+        help: "Calls answered in another rate than the configured one",
+    },
+    Figure {
+        name: RATE_CHANGES_TOTAL,
+        kind: Kind::Counter,
+        help: "Times that a caller's sound changed its rate within a call",
+    },
+    Figure {
+        name: FLOODED_MESSAGES_TOTAL,
+        kind: Kind::Counter,
+        help: "Messages of sound dropped because they came faster than time",
+    },
+    Figure {
+        name: STUCK_PEERS_TOTAL,
+        kind: Kind::Counter,
+        help: "Calls ended because the peer did not read",
+    },
+    Figure {
+        name: TAPES_LOST_TOTAL,
+        kind: Kind::Counter,
+        help: "Recordings that ended early because the disk was too slow or full",
+    },
+    Figure {
+        name: UNJOURNALED_TOTAL,
+        kind: Kind::Counter,
+        help: "Steps of order actions that the journal did not take, by step",
     },
     Figure { name: LOG_LINES_LOST_TOTAL, kind: Kind::Counter, help: "Log lines that nobody took in time" },
 ];
