@@ -103,8 +103,8 @@ pub enum ReadOnly {
 pub enum JournalError {
     #[error("the journal {} is held by another process: one process writes one journal", .folder.display())]
     Locked { folder: PathBuf },
-    #[error("{doing} {} failed: {source}", .path.display())]
-    Io { path: PathBuf, doing: &'static str, source: Arc<io::Error> },
+    #[error("{doing} {} failed: {cause}", .path.display())]
+    Io { path: PathBuf, doing: &'static str, cause: Arc<io::Error> },
     #[error(
         "the journal {} was made by the node {found:?} and this is {expected:?}: give each node its own folder",
         .folder.display()
@@ -338,8 +338,8 @@ impl Shared {
 }
 
 impl JournalError {
-    pub(crate) fn io(path: impl Into<PathBuf>, doing: &'static str, source: io::Error) -> Self {
-        Self::Io { path: path.into(), doing, source: Arc::new(source) }
+    pub(crate) fn io(path: impl Into<PathBuf>, doing: &'static str, cause: io::Error) -> Self {
+        Self::Io { path: path.into(), doing, cause: Arc::new(cause) }
     }
 }
 

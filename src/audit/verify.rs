@@ -72,6 +72,8 @@ pub struct Sources {
 pub enum VerifyError {
     #[error("expected a journal or a database to check, found neither")]
     Nothing,
+    #[error("expected the audit's tables (audit.calls, audit.entries), found none in this database")]
+    NoTables,
     #[error("the journal could not be read: {0}")]
     Journal(#[from] super::journal::JournalError),
     #[error("the database could not be read: {0}")]

@@ -373,7 +373,7 @@ impl Writer {
                             waiting.answer = Err(JournalError::Io {
                                 path: self.shared.folder.clone(),
                                 doing: "writing to the journal",
-                                source: Arc::clone(&error),
+                                cause: Arc::clone(&error),
                             });
                         }
                     }

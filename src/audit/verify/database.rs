@@ -34,6 +34,12 @@ pub(super) async fn check(
         .execute(&mut *transaction)
         .await?;
 
+    let known: Option<String> =
+        sqlx::query_scalar("SELECT to_regclass('audit.entries')::text").fetch_one(&mut *transaction).await?;
+    if known.is_none() {
+        return Err(VerifyError::NoTables);
+    }
+
     let mut calls = HashMap::new();
     let mut rows = sqlx::query(
         "SELECT call_id, journal, node, ordinal, caller_masked, started_at, genesis FROM audit.calls ORDER BY 2, 4",
