@@ -28,6 +28,8 @@ use crate::orders::client::{Http, StoreClient};
 use crate::orders::{ActionOutcome, ActionRequest, Order};
 use crate::server::Listener;
 
+mod watch;
+
 /// A voice server that accepts calls.
 #[derive(Debug)]
 pub struct Voice {
@@ -68,7 +70,11 @@ impl Voice {
         readiness.set("journal", PartState::Up);
         let drain = Drain::spawn(&journal, &config.audit)?;
         let regions: Arc<[Region]> = config.ari.regions.clone().into();
-        let identify = ask_ari(config, &readiness).await?;
+        let ari = ask_ari(config, &readiness).await?;
+        let identify: Arc<dyn Identify> = match &ari {
+            Some(ari) => Arc::new(ari.clone()),
+            None => Arc::new(Nobody),
+        };
         let observer = Observer::new();
         let registry = Registry::new();
         let calls = Arc::new(Calls {
@@ -100,6 +106,17 @@ impl Voice {
             .with_context(|| format!("http.listen: cannot listen on {}", config.http.listen))?;
         let (socket, http) = (listener.local_addr()?, web.local_addr()?);
         readiness.set("calls", PartState::Up);
+        if let Some(ari) = &ari {
+            tokio::spawn(ari.clone().run(calls.stopping.clone()));
+        }
+        let watch = watch::Watch {
+            readiness: readiness.clone(),
+            journal: journal.clone(),
+            store: store.clone(),
+            ari,
+            draining: calls.draining.clone(),
+        };
+        tokio::spawn(watch.run());
         let console = Console {
             registry,
             observer: observer.clone(),
@@ -194,10 +211,10 @@ async fn learn_catalogue(store: &StoreClient<Http>, readiness: &Readiness) {
 }
 
 /// ARI, if it is configured; asked once, so that a wrong password is known at start and not at the first call.
-async fn ask_ari(config: &Config, readiness: &Readiness) -> anyhow::Result<Arc<dyn Identify>> {
+async fn ask_ari(config: &Config, readiness: &Readiness) -> anyhow::Result<Option<Ari>> {
     let ari = Ari::new(config.ari.clone())?;
     if !ari.is_on() {
-        return Ok(Arc::new(Nobody));
+        return Ok(None);
     }
     match ari.check().await {
         Ok(version) => {
@@ -209,7 +226,7 @@ async fn ask_ari(config: &Config, readiness: &Readiness) -> anyhow::Result<Arc<d
             readiness.set("ari", PartState::Degraded { why: error.to_string() });
         }
     }
-    Ok(Arc::new(ari))
+    Ok(Some(ari))
 }
 
 /// Stands in until the rules have landed.
