@@ -1,8 +1,8 @@
 //! Russian and English as people speak them on the telephone: numbers, money, dates and telephone digits both ways,
 //! and the few words that steer a call (yes, no, cancel, a person please). Pure; imports nothing of the project.
 //!
-//! Speaking: [`cardinal()`], [`count`], [`money`], [`date`], [`days`], [`digits`], [`phone`], [`order_number`],
-//! and [`spoken`] for text that somebody else wrote; [`ClauseSplitter`] cuts it. What they give is for a voice, so Russian
+//! Speaking: [`cardinal()`], [`count`], [`money()`], [`date()`], [`days`], [`digits()`], [`phone`], [`order_number`],
+//! and [`spoken()`] for text that somebody else wrote; [`ClauseSplitter`] cuts it. What they give is for a voice, so Russian
 //! is written with ё where it is heard.
 //!
 //! Hearing: [`numbers`], [`dictated`], [`quantity`], [`pick`], [`answer()`], [`wants_cancel`] and its like. It works on

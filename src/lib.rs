@@ -1,4 +1,50 @@
 //! Orderline: a telephone order desk for Asterisk.
+//!
+//! # The house
+//!
+//! One call is one [`conversation::Conversation`]: a state machine without I/O, which is told what happened and says what to
+//! do. Everything else brings it the world and carries out its wishes. The rooms, from the wire inwards:
+//!
+//! | room | one purpose |
+//! | --- | --- |
+//! | [`server`] | accepts connections: who may, how many, and how it all ends |
+//! | [`call`] | the driver of one call, its order desk, its tape; the only `select!` of a call |
+//! | [`audio`] | 20 ms frames, resampling, voice activity, WAV |
+//! | [`conversation`] | the core: ear, mouth, floor, mind, consent; pure |
+//! | [`engines`] | hearing, thinking, speaking behind three ports; a vendor's format never leaves its file |
+//! | [`orders`] | order nouns, the model's tools, the client of the Store API |
+//! | [`audit`] | the journal that is fsynced first, its hash chains, its way to PostgreSQL |
+//! | [`ari`], [`http`] | who calls: asked from Asterisk, or announced by the dialplan |
+//! | [`language`] | Russian and English, spoken and heard: numbers, money, dates, yes and no |
+//! | [`store`] | the reference store, as foreign to the voice server as a customer's own |
+//! | [`cli`], [`config`], [`telemetry`], [`ids`] | the executable around it |
+//! | [`telephone`], [`postgres`] | a caller's telephone and a private cluster, for the demonstration and the tests |
+//!
+//! Who may import whom is a table in `tests/architecture.rs`, which also keeps clocks, sockets, chance and floating point out
+//! of the core.
+//!
+//! # Two walks
+//!
+//! **20 ms of sound.** Bytes become an [`audiosocket`] message, an [`audio::Frame`] at 16 kHz with a verdict of the
+//! voice-activity detector, and the input [`Heard`](conversation::Input::Heard). The core finds turns in them and asks for
+//! recognition at every pause. Out it goes the other way: [`Play`](conversation::Output::Play), one frame every 20 ms from
+//! accept to leave, on absolute deadlines.
+//!
+//! **An order.** A thinker calls a tool; its arguments are parsed once ([`orders::tools::parse`]); the core makes an
+//! [`OrderAction`](orders::OrderAction) from them and from what only it knows (number, ids, prices). The desk writes the intent
+//! to the journal and waits for the disk, asks the store under a key that stays the same however often it is asked, writes the
+//! outcome, waits for the disk, and only then tells the core, which only then speaks. Nothing confirms an order but the
+//! caller's yes after the whole read-back: the consent gate in the core is the one place that can ask for it.
+//!
+//! # Three kinds of time
+//!
+//! [`CallTime`](conversation::CallTime) is microseconds since accept and the only time the core knows. Tokio's clock runs the
+//! driver and can be held in tests. The wall clock stamps the audit and is never trusted for order.
+//!
+//! # What may panic
+//!
+//! Nothing that came from outside: bytes, JSON, SQL rows, audio, configuration. An `expect` states an invariant of ours. If
+//! one breaks all the same, it ends one call, in good order, and not the server.
 
 pub mod ari;
 pub mod audio;
