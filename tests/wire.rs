@@ -57,7 +57,7 @@ impl Server {
     async fn event<T>(&mut self, wanted: impl Fn(&CallEvent) -> Option<T>) -> T {
         let search = async {
             loop {
-                if let Some(found) = wanted(&*self.events.recv().await.unwrap()) {
+                if let Some(found) = wanted(&self.events.recv().await.unwrap()) {
                     return found;
                 }
             }

@@ -41,7 +41,7 @@ impl Watch {
             }
             glances = glances.wrapping_add(1);
             self.glance();
-            if glances % ASK_AGAIN == 0 {
+            if glances.is_multiple_of(ASK_AGAIN) {
                 self.ask().await;
             }
         }
