@@ -32,7 +32,7 @@ pub use date::{date, days, weekday};
 pub use digits::{digits, house, order_number, phone};
 pub use hear::{
     Numeral, Pick, corrected, dictated, heard_phone, in_digits, lone_number, numbers, numerals, pick,
-    quantity,
+    quantity, quantity_among,
 };
 pub use money::{money, money_in};
 pub use noun::{Noun, count, count_in};

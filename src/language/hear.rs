@@ -15,7 +15,7 @@ mod quantity;
 
 use atom::{Atom, atom};
 pub use correction::corrected;
-pub use quantity::{Pick, lone_number, pick, quantity};
+pub use quantity::{Pick, lone_number, pick, quantity, quantity_among};
 
 /// A number that was said, as one grammatical whole: `двести пять`, `two oh five`, `twenty third`, `205`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! How many, and which one of several.
 
+use std::ops::Range;
+
 use super::super::Language;
 use super::super::text::words;
 use super::{corrected, numerals};
@@ -21,43 +23,48 @@ pub enum Pick {
 /// How many pieces, when the words say that it's a quantity: `четыре шины`, `комплект`, `two sets` (8), `a pair`.
 /// A correction counts (`не четыре а шесть штук`).
 pub fn quantity(text: &str, language: Language) -> Option<u32> {
-    let words = corrected(&words(text), language);
-    let numerals = numerals(&words, language);
+    quantity_among(&corrected(&words(text), language), language).map(|(pieces, _)| pieces)
+}
+
+/// How many pieces, and which of these words said it, the unit left out (it may be the product's own name).
+pub fn quantity_among(words: &[String], language: Language) -> Option<(u32, Range<usize>)> {
+    let numerals = numerals(words, language);
     // With a number: it stands before its unit, with at most three words between ("four winter nokian tires").
     for numeral in numerals.iter().filter(|n| !n.ordinal && (1..=MOST).contains(&n.value)) {
         let count = u32::try_from(numeral.value).ok()?;
-        for at in numeral.at.end..words.len().min(numeral.at.end + 4) {
-            if numerals.iter().any(|n| n.at.contains(&at)) || is_measure(&words[at]) {
+        for (at, word) in words.iter().enumerate().skip(numeral.at.end).take(4) {
+            if numerals.iter().any(|n| n.at.contains(&at)) || is_measure(word) {
                 break;
             }
-            if let Some(pieces) = unit(&words[at], language) {
-                return Some(count.saturating_mul(pieces));
+            if let Some(pieces) = unit(word, language) {
+                return Some((count.saturating_mul(pieces), numeral.at.clone()));
             }
         }
     }
     // Without: "комплект", "пару шин", "a set", "шину".
     words.iter().enumerate().find_map(|(at, word)| {
         let before = at.checked_sub(1).map_or("", |i| words[i].as_str());
-        match (language, word.as_str()) {
-            (Language::Russian, "комплект" | "набор") => Some(SET_PIECES),
-            (Language::Russian, "пару" | "пара" | "парочку") => Some(2),
+        let pieces = match (language, word.as_str()) {
+            (Language::Russian, "комплект" | "набор") => SET_PIECES,
+            (Language::Russian, "пару" | "пара" | "парочку") => 2,
             (Language::Russian, "шину" | "покрышку" | "камеру" | "штуку" | "запаску" | "штучку") => {
-                Some(1)
+                1
             }
             (Language::English, "set")
                 if matches!(before, "a" | "the" | "full" | "whole" | "complete" | "new") =>
             {
-                Some(SET_PIECES)
+                SET_PIECES
             }
-            (Language::English, "pair" | "couple") => Some(2),
+            (Language::English, "pair" | "couple") => 2,
             (Language::English, "tire" | "tyre" | "wheel")
                 if words[at.saturating_sub(3)..at].iter().any(|w| w == "a") =>
             {
-                Some(1)
+                1
             }
-            (Language::English, "dozen") => Some(12),
-            _ => None,
-        }
+            (Language::English, "dozen") => 12,
+            _ => return None,
+        };
+        Some((pieces, at..at))
     })
 }
 
