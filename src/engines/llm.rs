@@ -7,6 +7,7 @@ use crate::language::Language;
 mod breaker;
 pub mod fallback;
 pub mod openai;
+pub mod rules;
 
 /// `[thinking]`
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -1,25 +1,35 @@
 //! Self-corrections: of two values the one that was meant last.
 
+use std::ops::Range;
+
 use super::super::Language;
 use super::{Numeral, numerals};
 
 /// The words without what the caller took back: `не четыре а шесть` is `шесть`, `four no six` is `six`,
-/// `make it six not four` is `make it six`.
+/// `make it six not four` is `make it six`, `четыре шины нокиан нет шесть` is `шесть шины нокиан`.
 pub fn corrected(words: &[String], language: Language) -> Vec<String> {
     let mut words = words.to_vec();
     // Each round takes something out, so it ends.
-    while let Some(gone) = retracted(&words, language) {
-        words.drain(gone);
+    while let Some((gone, instead)) = retracted(&words, language) {
+        words.splice(gone, instead);
     }
     words
 }
 
-fn retracted(words: &[String], language: Language) -> Option<std::ops::Range<usize>> {
+/// Which words are taken back, and what stands there instead: fewer words, always.
+fn retracted(words: &[String], language: Language) -> Option<(Range<usize>, Vec<String>)> {
+    let numerals = numerals(words, language);
+    denied(words, &numerals, language).map(|range| (range, Vec::new())).or_else(|| {
+        numerals.windows(2).find_map(|pair| replaced(words, &numerals, &pair[0], &pair[1], language))
+    })
+}
+
+/// `не … а`, `not … but`, `а не четыре`, `not four`.
+fn denied(words: &[String], numerals: &[Numeral], language: Language) -> Option<Range<usize>> {
     let (not, but) = match language {
         Language::Russian => ("не", "а"),
         Language::English => ("not", "but"),
     };
-    let numerals = numerals(words, language);
     let numeral_at = |at: usize| numerals.iter().find(|n| n.at.start == at);
     for at in (0..words.len()).filter(|i| words[*i] == not) {
         // "не мишлен а нокиан": up to three words are denied.
@@ -38,18 +48,40 @@ fn retracted(words: &[String], language: Language) -> Option<std::ops::Range<usi
             return Some(begin..denied.at.end + unit);
         }
     }
-    // "четыре нет шесть", "four sorry six".
-    for (first, second) in numerals.iter().zip(numerals.iter().skip(1)) {
-        let between = &words[first.at.end..second.at.start];
-        let marked = between.iter().any(|w| is_marker(w, language));
-        let nothing_else =
-            between.iter().all(|w| is_marker(w, language) || is_link(w, language) || is_unit(w));
-        if marked && nothing_else && between.len() <= 5 {
-            let begin = run_to_replace(&numerals, first, second);
-            return Some(begin..second.at.start);
-        }
-    }
     None
+}
+
+/// `четыре нет шесть`, `four sorry six`, `дом пять нет дом семь`, `четыре шины нокиан нет шесть`.
+fn replaced(
+    words: &[String],
+    numerals: &[Numeral],
+    first: &Numeral,
+    second: &Numeral,
+    language: Language,
+) -> Option<(Range<usize>, Vec<String>)> {
+    let between = &words[first.at.end..second.at.start];
+    let marker = between.iter().position(|w| is_marker(w, language))?;
+    let after = between[marker..].iter().rposition(|w| is_marker(w, language) || is_link(w, language));
+    let (before, after) = (&between[..marker], &between[marker + after? + 1..]);
+    let label = first.at.start.checked_sub(1).map(|at| &words[at]);
+    match after {
+        [] => {}
+        // The same name before both numbers: "дом пять нет дом семь".
+        [name] if Some(name) == label && before.is_empty() => {
+            return Some((first.at.start - 1..second.at.start - 1, Vec::new()));
+        }
+        _ => return None,
+    }
+    if before.iter().all(|w| is_link(w, language) || is_unit(w)) {
+        return Some((run_to_replace(numerals, first, second)..second.at.start, Vec::new()));
+    }
+    // Other words stand between and stay: the second number takes the first one's place.
+    let plain = !first.ordinal && !second.ordinal && first.value < 100 && second.value < 100;
+    (plain && before.len() <= 3).then(|| {
+        let mut instead = words[second.at.clone()].to_vec();
+        instead.extend_from_slice(before);
+        (first.at.start..second.at.end, instead)
+    })
 }
 
 /// Where the numbers begin that the second run replaces: a whole run by a run as long, else only its last number.

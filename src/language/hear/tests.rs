@@ -222,6 +222,9 @@ fn a_whole_number_is_replaced_by_one_as_long() {
         fix("двести пять пятьдесят пять шестнадцать нет семнадцать", Russian),
         "двести пять пятьдесят пять семнадцать"
     );
+    assert_eq!(fix("четыре шины кама нет шесть", Russian), "шесть шины кама");
+    assert_eq!(fix("улица ленина дом пять нет дом семь", Russian), "улица ленина дом семь");
+    assert_eq!(fix("four nokian tires sorry five", English), "five nokian tires");
     assert_eq!(fix("не мишлен а нокиан", Russian), "нокиан");
     assert_eq!(fix("not michelin but nokian", English), "nokian");
     assert_eq!(fix("нет не надо", Russian), "нет не надо");
