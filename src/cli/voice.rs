@@ -62,8 +62,7 @@ impl Voice {
         let store = Arc::new(StoreClient::new(config.store.clone())?);
         let shop =
             llm::Shop { ru: config.conversation.shop_ru.clone(), en: config.conversation.shop_en.clone() };
-        learn_catalogue(&store, &readiness).await;
-        let rules = Arc::new(Speechless);
+        let rules = Arc::new(llm::rules::Rules::new(Arc::new(learn_catalogue(&store, &readiness).await)));
         let engines =
             engines::build(&config.hearing, &config.thinking, &config.speaking, shop, rules).await?;
         let (journal, recovered) = Journal::open(&config.audit)?;
@@ -200,12 +199,16 @@ impl reconcile::Desk for Resolver {
 }
 
 /// The shop's own words, for the rules. A store that does not answer yet costs nothing but a duller ear for its names.
-async fn learn_catalogue(store: &StoreClient<Http>, readiness: &Readiness) {
+async fn learn_catalogue(store: &StoreClient<Http>, readiness: &Readiness) -> llm::rules::Lexicon {
     match store.products(None, store.deadline()).await {
-        Ok(_) => readiness.set("store", PartState::Up),
+        Ok(products) => {
+            readiness.set("store", PartState::Up);
+            llm::rules::Lexicon::of(&products)
+        }
         Err(error) => {
             tracing::warn!(%error, "the store does not answer; calls are served, and nothing can be ordered until it does");
             readiness.set("store", PartState::Degraded { why: error.to_string() });
+            llm::rules::Lexicon::default()
         }
     }
 }
@@ -229,17 +232,3 @@ async fn ask_ari(config: &Config, readiness: &Readiness) -> anyhow::Result<Optio
     Ok(Some(ari))
 }
 
-/// Stands in until the rules have landed.
-#[derive(Debug)]
-struct Speechless;
-
-impl crate::engines::Thinking for Speechless {
-    fn complete(
-        &self,
-        _: crate::conversation::event::Completion,
-        _: CancellationToken,
-        _: crate::engines::Inbox,
-    ) -> Result<(), crate::engines::Full> {
-        Err(crate::engines::Full)
-    }
-}
