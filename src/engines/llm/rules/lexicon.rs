@@ -18,10 +18,15 @@ impl Lexicon {
     /// Learns from products: a word that stands in exactly the products with one value of an attribute is a name of that
     /// value (`нокиан` among the keywords of all products whose brand is `nokian`).
     pub fn of(products: &[Product]) -> Self {
-        let mut carriers: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+        Self::with(products, &products.iter().map(tokens).collect::<Vec<_>>())
+    }
+
+    /// The same, where the products' [`tokens`] are known already.
+    pub(super) fn with(products: &[Product], tokens: &[BTreeSet<String>]) -> Self {
+        let mut carriers: BTreeMap<&String, BTreeSet<usize>> = BTreeMap::new();
         let mut values: BTreeMap<(String, String), BTreeSet<usize>> = BTreeMap::new();
-        for (at, product) in products.iter().enumerate() {
-            for token in tokens(product) {
+        for (at, (product, tokens)) in products.iter().zip(tokens).enumerate() {
+            for token in tokens {
                 carriers.entry(token).or_default().insert(at);
             }
             for (key, value) in &product.attributes {
@@ -31,20 +36,25 @@ impl Lexicon {
             }
         }
         let mut kinds = BTreeMap::new();
+        // The words of each value, once.
+        let value_stems: Vec<(&str, Vec<String>)> = values
+            .keys()
+            .map(|(key, value)| (key.as_str(), words(value).iter().map(|w| stem(w)).collect()))
+            .collect();
         for (token, by) in carriers {
             if token.bytes().all(|b| b.is_ascii_digit()) {
                 continue;
             }
             // A direct value first, then the attribute whose value has the same products; brands before the rest,
             // because a brand that makes one thing only would else be taken for the thing.
-            let direct = values.keys().find(|(_, value)| words(value).iter().any(|w| stem(w) == token));
+            let direct = value_stems.iter().find(|(_, stems)| stems.contains(token)).map(|(key, _)| *key);
             let same = || {
                 let mut fitting = values.iter().filter(|(_, products)| **products == by).map(|(kv, _)| kv);
                 let first = fitting.clone().find(|(key, _)| key == "brand");
                 first.or_else(|| fitting.next())
             };
-            let key = direct.or_else(same).map_or(OTHER, |(key, _)| key.as_str());
-            kinds.insert(token, key.to_owned());
+            let key = direct.or_else(|| same().map(|(key, _)| key.as_str())).unwrap_or(OTHER);
+            kinds.insert(token.clone(), key.to_owned());
         }
         Self { kinds }
     }

@@ -1,6 +1,7 @@
 //! Cities in a caller's words.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
 use crate::language::text::words;
 use crate::language::{Language, numerals};
@@ -10,15 +11,14 @@ use super::lexicon::stem;
 
 /// The city that is named, and where it stands among the words. `known` are the shop's own (its pick-up points').
 pub(super) fn city(said: &[String], known: &[String], language: Language) -> Option<(String, Range<usize>)> {
-    let names = known.iter().map(String::as_str).chain(CITIES.iter().copied());
-    let aliases = ALIASES.iter().map(|(alias, name)| (*alias, *name));
+    let own: Vec<(Vec<String>, &str)> = known.iter().map(|name| (stems(name), name.as_str())).collect();
+    let said_stems: Vec<String> = said.iter().map(|w| stem(w)).collect();
     // The last one named counts ("не в москву, в казань" may have lost its comma); of equals the longest.
     let mut found: Option<(String, Range<usize>)> = None;
-    for (spelled, name) in names.map(|name| (name, name)).chain(aliases) {
-        let parts: Vec<String> = words(spelled).iter().map(|w| stem(w)).collect();
+    for (parts, name) in own.iter().chain(KNOWN.iter()) {
         for at in 0..said.len() {
-            let Some(window) = said.get(at..at + parts.len()) else { break };
-            let same = window.iter().zip(&parts).all(|(word, part)| stem(word) == *part);
+            let Some(window) = said_stems.get(at..at + parts.len()) else { break };
+            let same = window == parts.as_slice();
             // "Boston Avenue", "улица Самарская" are no cities.
             let beside = match language {
                 Language::Russian => at.checked_sub(1),
@@ -32,7 +32,7 @@ pub(super) fn city(said: &[String], known: &[String], language: Language) -> Opt
                 at >= range.end || range.start >= at && range.end < at + parts.len()
             });
             if better {
-                found = Some((name.to_owned(), at..at + parts.len()));
+                found = Some(((*name).to_owned(), at..at + parts.len()));
             }
         }
     }
@@ -110,6 +110,16 @@ pub(super) fn named_city(said: &[String], language: Language) -> Option<(String,
 pub(super) fn capitalised(word: &str) -> String {
     let mut chars = word.chars();
     chars.next().map_or_else(String::new, |c| c.to_uppercase().chain(chars).collect())
+}
+
+/// The listed cities by the stems of their names.
+static KNOWN: LazyLock<Vec<(Vec<String>, &str)>> = LazyLock::new(|| {
+    let names = CITIES.iter().map(|name| (stems(name), *name));
+    names.chain(ALIASES.iter().map(|(alias, name)| (stems(alias), *name))).collect()
+});
+
+fn stems(name: &str) -> Vec<String> {
+    words(name).iter().map(|w| stem(w)).collect()
 }
 
 /// Names for cities that are no form of their name.

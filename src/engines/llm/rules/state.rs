@@ -1,6 +1,8 @@
 //! What the history amounts to. The rules keep nothing between turns: everything is read out of the call's history and
 //! facts again, so they can go on where a model stopped, and the same call always gives the same answer.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -11,7 +13,7 @@ use crate::orders::{PaymentMethod, ToolName};
 use super::address::AddressPart;
 use super::heard::{Context, Extreme, Heard, Method};
 use super::intent::{Intent, Target};
-use super::lexicon::{Lexicon, stem};
+use super::lexicon::{Lexicon, stem, tokens};
 use super::phrases::{self, Ask};
 use super::wish::Wish;
 
@@ -19,6 +21,8 @@ use super::wish::Wish;
 #[derive(Debug)]
 pub(super) struct State<'a> {
     pub(super) request: &'a Completion,
+    /// Under which words each of the products last found is known, in their order.
+    pub(super) tokens: Vec<BTreeSet<String>>,
     /// The caller asks about goods and has not yet said that they want them.
     pub(super) inquiring: bool,
     /// An order is wanted.
@@ -64,10 +68,11 @@ pub(super) struct State<'a> {
 
 impl<'a> State<'a> {
     pub(super) fn of(request: &'a Completion, lexicon: &Lexicon) -> Self {
-        let found = Lexicon::of(&request.briefing.products);
+        let tokens: Vec<_> = request.briefing.products.iter().map(tokens).collect();
+        let found = Lexicon::with(&request.briefing.products, &tokens);
         let cities: Vec<String> = request.briefing.pickup_points.iter().map(|p| p.city.clone()).collect();
         let begin = Self::begin(request);
-        let mut state = Self::new(request);
+        let mut state = Self::new(request, tokens);
         let mut query = None;
         for (at, message) in request.history.iter().enumerate() {
             match message {
@@ -106,9 +111,10 @@ impl<'a> State<'a> {
         state
     }
 
-    fn new(request: &'a Completion) -> Self {
+    fn new(request: &'a Completion, tokens: Vec<BTreeSet<String>>) -> Self {
         Self {
             request,
+            tokens,
             inquiring: false,
             ordering: false,
             wish: Wish::default(),
@@ -211,7 +217,7 @@ impl<'a> State<'a> {
         let mut changed = false;
         match heard.intent {
             Some(Intent::StartOver) => {
-                let fresh = Self::new(self.request);
+                let fresh = Self::new(self.request, std::mem::take(&mut self.tokens));
                 let kept = (self.asked, self.last_agent, self.misses, self.drafted);
                 *self = fresh;
                 (self.asked, self.last_agent, self.misses, self.drafted) = kept;
@@ -260,7 +266,8 @@ impl<'a> State<'a> {
     fn take_goods(&mut self, heard: &Heard) -> bool {
         let mut changed = false;
         // A place in the list refers to the list as it was told, before this sentence narrowed it.
-        let told: Vec<Uuid> = self.told().iter().map(|p| p.id).collect();
+        let listed = self.asked == Some(Ask::Choice);
+        let told: Vec<Uuid> = if listed { self.told().iter().map(|p| p.id).collect() } else { Vec::new() };
         if heard.has_goods() && self.wish.merge(heard) {
             self.chosen = None;
             self.extreme = None;
@@ -268,7 +275,7 @@ impl<'a> State<'a> {
             self.goods_changed = true;
             changed = true;
         }
-        if matches!(self.asked, Some(Ask::Choice)) && !told.is_empty() {
+        if !told.is_empty() {
             let place = match (heard.pick, heard.lone) {
                 (Some(Pick::Nth(n)), _) => Some(n),
                 (Some(Pick::Last), _) => Some(told.len()),

@@ -1,9 +1,11 @@
 //! The goods that are wished for, and which of those found fit.
 
+use std::collections::BTreeSet;
+
 use crate::orders::Product;
 
 use super::heard::{Extreme, Heard};
-use super::lexicon::{stem, tokens};
+use super::lexicon::stem;
 use super::state::{LISTED, State};
 
 /// The goods that are wished for.
@@ -52,12 +54,17 @@ impl Wish {
         *self != before
     }
 
-    /// How many of its parts a product has, and whether all of those that any product could have.
-    pub(super) fn score(&self, product: &Product) -> usize {
-        let tokens = tokens(product);
+    /// How many of its parts a product with these tokens has.
+    pub(super) fn score(&self, tokens: &BTreeSet<String>) -> usize {
         let words = self.words.iter().filter(|(_, word)| tokens.contains(&stem(word))).count();
         let sizes = self.sizes.iter().filter(|size| tokens.contains(*size)).count();
         words + sizes
+    }
+
+    /// Whether these tokens have all that was wished for. Words that no product has ("для машины") are no reason to say no.
+    pub(super) fn is_met(&self, tokens: &BTreeSet<String>) -> bool {
+        let known = self.words.iter().filter(|(kind, _)| kind != "other");
+        known.map(|(_, w)| stem(w)).chain(self.sizes.iter().cloned()).all(|part| tokens.contains(&part))
     }
 }
 
@@ -65,23 +72,12 @@ impl<'a> State<'a> {
     /// The products last found that fit the wish best, cheapest first among equals as the shop gave them; and whether they
     /// have everything that was wished for and that the shop knows.
     pub(super) fn candidates(&self) -> (Vec<&'a Product>, bool) {
-        let products = &self.request.briefing.products;
-        let best = products.iter().map(|p| self.wish.score(p)).max().unwrap_or(0);
-        let fitting: Vec<&Product> = products.iter().filter(|p| self.wish.score(p) == best).collect();
-        // Words of the caller that no product ever has ("для машины") are no reason to call it inexact.
-        let essential =
-            self.wish.sizes.len() + self.wish.words.iter().filter(|(kind, _)| kind != "other").count();
-        let exact = fitting.first().is_some_and(|p| {
-            let tokens = tokens(p);
-            let words = self
-                .wish
-                .words
-                .iter()
-                .filter(|(kind, w)| kind != "other" && tokens.contains(&stem(w)))
-                .count();
-            words + self.wish.sizes.iter().filter(|s| tokens.contains(*s)).count() >= essential
-        });
-        (fitting, exact)
+        let products = self.request.briefing.products.iter().zip(&self.tokens);
+        let scored: Vec<_> = products.map(|(p, tokens)| (self.wish.score(tokens), p, tokens)).collect();
+        let best = scored.iter().map(|(score, ..)| *score).max().unwrap_or(0);
+        let mut fitting = scored.into_iter().filter(|(score, ..)| *score == best).peekable();
+        let exact = fitting.peek().is_some_and(|(_, _, tokens)| self.wish.is_met(tokens));
+        (fitting.map(|(_, p, _)| p).collect(), exact)
     }
 
     /// Those of the candidates that are told at once.
