@@ -231,4 +231,3 @@ async fn ask_ari(config: &Config, readiness: &Readiness) -> anyhow::Result<Optio
     }
     Ok(Some(ari))
 }
-
