@@ -9,6 +9,7 @@ use crate::orders::{
     OrderStatus, PaymentMethod, ProblemCode, Product, Rejection,
 };
 
+mod ends;
 mod stage;
 
 use stage::{Shop, Stage, Thinker};
