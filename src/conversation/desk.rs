@@ -76,6 +76,12 @@ impl Desk {
         matches!(self.current, Some((_, _, OrderAction::CreateDraft { .. }) | (_, Purpose::Replace(_), _)))
     }
 
+    /// Whether an action is under way whose outcome the caller must be told.
+    pub(super) fn owes_an_outcome(&self) -> bool {
+        let purpose = self.current.as_ref().map(|(_, purpose, _)| purpose);
+        matches!(purpose, Some(Purpose::Confirm(_) | Purpose::Undo(_) | Purpose::Revoke | Purpose::Cancel))
+    }
+
     /// Whether a confirmation is under way.
     pub(super) fn is_confirming(&self) -> bool {
         matches!(self.current, Some((_, Purpose::Confirm(_) | Purpose::Undo(_), _)))

@@ -10,6 +10,7 @@ use crate::orders::{
 };
 
 mod ends;
+mod floor;
 mod stage;
 
 use stage::{Shop, Stage, Thinker};

@@ -115,6 +115,18 @@ fn an_order_that_was_confirmed_before_is_not_cancelled_at_the_end() {
 }
 
 #[test]
+fn a_goodbye_waits_for_what_became_of_the_order() {
+    let (mut stage, id) = agreed(shop_without("confirm_order"));
+    stage.say("thank you goodbye");
+    assert_eq!(stage.left, None);
+    stage.input(Input::Settled { id, outcome: confirmed() });
+    stage.pass(12_000, false);
+    assert!(stage.said.iter().any(|s| s.contains("is placed")), "{:?}", stage.said);
+    stage.pass(12_000, false);
+    assert_eq!(stage.left, Some(Leave::HangUp));
+}
+
+#[test]
 fn a_creation_asked_for_again_has_its_key_and_another_has_another() {
     let draft = |n: u32| {
         let arguments = format!(r#"{{"items":[{{"product_ref":1,"quantity":{n}}}]}}"#);
