@@ -12,9 +12,13 @@ mod compare;
 mod config;
 #[path = "asterisk/network.rs"]
 mod network;
+#[path = "asterisk/order.rs"]
+mod order;
 #[path = "asterisk/pbx.rs"]
 mod pbx;
 #[path = "asterisk/peers.rs"]
 mod peers;
 #[path = "asterisk/phone.rs"]
 mod phone;
+#[path = "asterisk/stack.rs"]
+mod stack;

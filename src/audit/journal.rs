@@ -24,7 +24,6 @@ use super::settings::Settings;
 use super::storage::{Disk, Storage};
 use crate::ids::{CallId, PhoneNumber, RequestId};
 
-mod appender;
 pub(crate) mod recovery;
 pub(crate) mod segments;
 mod writer;
@@ -167,17 +166,11 @@ impl Journal {
         let (commands, queue) = std::sync::mpsc::sync_channel(QUEUE);
         let start = writer::Start {
             lock,
-            segments: appender::Appender {
-                storage,
-                journal: state.journal,
-                node: settings.node.clone(),
-                next_number: state.next_number,
-                previous: state.previous,
-                current: None,
-            },
+            storage,
             key,
             calls: state.calls,
             next_ordinal: state.next_ordinal,
+            previous: state.previous,
         };
         writer::start(settings, start, &shared, queue)?;
         let journal = Self { commands, shared };

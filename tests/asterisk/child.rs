@@ -79,11 +79,6 @@ impl Process {
         self.said.0.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
     }
 
-    /// Its number.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Sends a signal.
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = i32::try_from(self.child.id()).expect("process numbers fit");

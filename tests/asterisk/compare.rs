@@ -103,6 +103,14 @@ pub(crate) fn compare(played: &[i16], heard: &[i16], most_lag: usize) -> Report 
     report
 }
 
+/// Whether a quarter of a second of these words, the loudest, is somewhere in what was heard.
+pub(crate) fn contains(heard: &[i16], words: &[i16]) -> bool {
+    let length = 2000;
+    let loudest =
+        words.chunks_exact(length).max_by_key(|part| energy(part)).expect("words of a second or more");
+    heard.windows(length).any(|part| alike(loudest, part) >= ALIKE)
+}
+
 /// A resampler rings and a sound's edge falls between two frames: one frame aside still belongs.
 fn near(covered: &[bool], n: usize) -> bool {
     covered[n.saturating_sub(1)..(n + 2).min(covered.len())].iter().any(|mark| *mark)

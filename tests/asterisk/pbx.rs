@@ -4,6 +4,7 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::child::{Process, bound};
 use super::peers::{Peers, manifest};
@@ -36,11 +37,13 @@ pub(crate) struct Plan {
     pub(crate) codec: &'static str,
     /// The context that serves calls: `orderline` or `orderline-app`.
     pub(crate) context: &'static str,
+    /// Whether calls are announced over HTTP before their sound comes.
+    pub(crate) announces: bool,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { codec: "slin", context: "orderline" }
+        Self { codec: "slin", context: "orderline", announces: true }
     }
 }
 
@@ -52,8 +55,8 @@ impl<'a> Pbx<'a> {
             Some(root) => (root.join(&name), Path::new("/").join(&name)),
             None => (std::env::temp_dir().join(&name), std::env::temp_dir().join(&name)),
         };
-        let sip = free_udp();
-        let ari = free_tcp();
+        let sip = free_port();
+        let ari = free_port();
         let rtp = free_rtp();
         let mut pbx = Self { peers, process: None, folder, inside, sip, ari: format!("http://{ari}") };
         // From here Drop cleans up.
@@ -61,7 +64,9 @@ impl<'a> Pbx<'a> {
         for part in ["etc", "run", "log", "spool", "var"] {
             fs::create_dir_all(pbx.folder.join(part)).expect("a folder for Asterisk");
         }
+        let announcing = "Gosub(orderline-register,s,1)";
         pbx.configure(&[
+            ("extensions.conf", announcing, if plan.announces { announcing } else { "NoOp()" }),
             ("http.conf", "bindport = 8088", &format!("bindport = {}", ari.port())),
             ("pjsip.conf", "bind = 0.0.0.0:5060", &format!("bind = {sip}")),
             ("extensions.conf", "ORDERLINE_SOCKET = 127.0.0.1:9092", &format!("ORDERLINE_SOCKET = {sound}")),
@@ -145,12 +150,6 @@ impl<'a> Pbx<'a> {
         self.process = Some(process);
     }
 
-    /// A command of Asterisk's command line, and its answer.
-    pub(crate) fn cli(&self, command: &str) -> String {
-        let output = self.command(Command::new(self.program()), &["-r", "-n", "-x", command]).output();
-        String::from_utf8_lossy(&output.expect("Asterisk's command line").stdout).into_owned()
-    }
-
     /// What Asterisk said so far.
     pub(crate) fn said(&self) -> String {
         self.process.as_ref().map(Process::said).unwrap_or_default()
@@ -182,24 +181,31 @@ fn telephone() -> String {
     )
 }
 
-const RTP_PORTS: u16 = 100;
+pub(crate) const RTP_PORTS: u16 = 100;
 
-/// The first port of a range that is free as far as its ends tell.
-fn free_rtp() -> u16 {
-    (0..500u16)
-        .map(|n| 20_000 + n * (RTP_PORTS + 2))
-        .find(|port| {
-            UdpSocket::bind(("127.0.0.1", *port)).is_ok()
-                && UdpSocket::bind(("127.0.0.1", port + RTP_PORTS)).is_ok()
-        })
-        .expect("free ports")
+/// The first port of a range of its own that is free as far as its ends tell.
+pub(crate) fn free_rtp() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 90).unwrap_or(0);
+    loop {
+        let port = 10_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 140 * (RTP_PORTS + 2);
+        let ends = [port, port + RTP_PORTS];
+        if ends.iter().all(|port| UdpSocket::bind(("127.0.0.1", *port)).is_ok()) {
+            return port;
+        }
+    }
 }
 
-/// A port on which nobody listens now.
-pub(crate) fn free_tcp() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port")
-}
-
-fn free_udp() -> SocketAddr {
-    UdpSocket::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port")
+/// A port on which nobody listens now, and which no outgoing connection takes by chance before somebody does: those
+/// have numbers from 32768 on (ip_local_port_range of Linux).
+pub(crate) fn free_port() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 60).unwrap_or(0) * 100;
+    loop {
+        let port = 25_000 + (first + NEXT.fetch_add(1, Ordering::Relaxed)) % 7000;
+        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        if TcpListener::bind(address).is_ok() && UdpSocket::bind(address).is_ok() {
+            return address;
+        }
+    }
 }

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use orderline::audio::wav;
 use serde_json::Value;
 
 use super::child::{PATIENCE, Process, bound};
-use super::pbx::{OPERATOR_PASSWORD, TRUNK, free_tcp};
+use super::pbx::{OPERATOR_PASSWORD, RTP_PORTS, TRUNK, free_port, free_rtp};
 
 /// A telephone.
 pub(crate) struct Phone {
@@ -37,7 +37,7 @@ const SILENCE_S: usize = 300;
 impl Phone {
     /// The telephone of a caller who comes through the trunk; `number` is what its From says.
     pub(crate) fn caller(number: &str) -> Self {
-        let port = free_udp(TRUNK);
+        let port = free_port().port();
         let account = format!("<sip:{number}@{TRUNK}:{port}>;regint=0;audio_codecs=pcma\n");
         Self::start("caller's telephone", TRUNK, port, &account, &silence())
     }
@@ -45,7 +45,7 @@ impl Phone {
     /// The operator's telephone: registers, answers by itself, and says `line` over and over.
     pub(crate) fn operator(sip: SocketAddr, line: &[i16]) -> Self {
         let address = "127.0.0.3";
-        let port = free_udp(address);
+        let port = free_port().port();
         let account = format!(
             "<sip:operator@{sip}>;auth_user=operator;auth_pass={OPERATOR_PASSWORD};regint=600;answermode=auto;\
              audio_codecs=pcma\n"
@@ -63,8 +63,8 @@ impl Phone {
         fs::create_dir(at("heard")).expect("a folder");
         wav::write(&at("source.wav"), RATE, source).expect("a sound file");
         wav::write(&at("nothing.wav"), RATE, &[0; 160]).expect("a sound file");
-        let control = free_tcp();
-        let rtp = free_udp(address);
+        let control = free_port();
+        let rtp = free_rtp();
         let config = format!(
             "poll_method epoll\nsip_listen {address}:{port}\nmodule_path {modules}\nmodule g711.so\nmodule aufile.so\n\
              module sndfile.so\nmodule ctrl_tcp.so\nmodule_tmp account.so\nmodule_app menu.so\n\
@@ -77,8 +77,8 @@ impl Phone {
             nothing = at("nothing.wav").display(),
             heard = at("heard").display(),
             rate = RATE.0,
-            first = rtp & !1,
-            last = (rtp & !1) + 20,
+            first = rtp,
+            last = rtp + RTP_PORTS,
         );
         fs::write(at("config"), config).expect("a file");
         fs::write(at("accounts"), account).expect("a file");
@@ -229,10 +229,6 @@ fn samples_of(path: &Path) -> Vec<i16> {
 
 fn silence() -> Vec<i16> {
     vec![0; RATE.0 as usize * SILENCE_S]
-}
-
-fn free_udp(address: &str) -> u16 {
-    UdpSocket::bind((address, 0)).and_then(|socket| socket.local_addr()).expect("a free port").port()
 }
 
 /// Where baresip's modules are: Debian's and Ubuntu's places.

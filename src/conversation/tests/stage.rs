@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::audio::{Activity, Frame, Rate};
 use crate::conversation::event::{
-    Answer, Completion, EngineFault, Identity, Input, Leave, Note, Output, Speech, Thought, Transcript,
+    Answer, Completion, Identity, Input, Leave, Note, Output, Speech, Thought, Transcript,
 };
 use crate::conversation::{CallTime, Conversation, Settings};
 use crate::ids::{CallId, PresentedNumber};
@@ -30,10 +30,6 @@ pub(super) struct Stage {
     pub(super) frames: Vec<(u64, bool)>,
     pub(super) left: Option<Leave>,
     pub(super) idle_digest: Vec<String>,
-    /// While set, what the recogniser answers is kept here.
-    pub(super) held: Option<Vec<Input>>,
-    /// The voice fails.
-    pub(super) mute: bool,
 }
 
 impl Stage {
@@ -51,8 +47,6 @@ impl Stage {
             frames: Vec::new(),
             left: None,
             idle_digest: Vec::new(),
-            held: None,
-            mute: false,
         };
         stage.input(Input::Answered {
             caller: Answer {
@@ -100,22 +94,11 @@ impl Stage {
                     confidence_permille: 1000,
                     decode_ms: 40,
                 });
-                let answer = Input::Transcribed { turn: job.turn, revision: job.revision, result };
-                match &mut self.held {
-                    Some(held) => {
-                        held.push(answer);
-                        vec![]
-                    }
-                    None => vec![answer],
-                }
+                vec![Input::Transcribed { turn: job.turn, revision: job.revision, result }]
             }
             Output::Complete { request } => {
                 let id = request.id;
                 (self.thinker)(&request).into_iter().map(|piece| Input::Completed { id, piece }).collect()
-            }
-            Output::Synthesize { request } if self.mute => {
-                let fault = EngineFault::TimedOut;
-                vec![Input::Synthesized { id: request.id, piece: Speech::Failed { fault } }]
             }
             Output::Synthesize { request } => {
                 let id = request.id;
@@ -184,13 +167,6 @@ impl Stage {
     pub(super) fn speak(&mut self, text: &str, ms: u64) {
         self.lines.push_back(text.to_owned());
         self.pass(ms, true);
-    }
-
-    /// The caller's lines before this one are passed over.
-    pub(super) fn lines_from(&mut self, text: &str) {
-        while self.lines.front().is_some_and(|line| line != text) {
-            self.lines.pop_front();
-        }
     }
 
     pub(super) fn last_said(&self) -> &str {
