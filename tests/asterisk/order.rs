@@ -9,7 +9,7 @@ use orderline::telephone::{Script, Step, When};
 
 use super::compare::{compare, utterances};
 use super::network::{hears_the_operator, operators_words};
-use super::pbx::{Pbx, Plan, free_port};
+use super::pbx::{ARI_PASSWORD, Pbx, Plan, free_port};
 use super::peers::{self, Peers, manifest};
 use super::phone::{self, Phone};
 use super::stack::Stack;
@@ -100,10 +100,10 @@ fn middle_and_p95(mut values: Vec<u32>) -> (u32, u32) {
 }
 
 /// Asterisk and the stack, each knowing where the other is.
-fn open(peers: &Peers, plan: Plan) -> (Pbx<'_>, Stack) {
+fn open<'a>(peers: &'a Peers, plan: Plan, ari_password: &str) -> (Pbx<'a>, Stack) {
     let (sound, http) = (free_port(), free_port());
     let pbx = Pbx::start(peers, sound, http, plan);
-    let stack = Stack::start(sound, http, &pbx.ari);
+    let stack = Stack::start(sound, http, &pbx.ari, ari_password);
     (pbx, stack)
 }
 
@@ -111,7 +111,7 @@ fn open(peers: &Peers, plan: Plan) -> (Pbx<'_>, Stack) {
 fn a_caller_buys_tyres_over_the_telephone() {
     let Some(peers) = peers::ready() else { return };
     // No registration over HTTP: who calls is known through ARI or not at all.
-    let (pbx, stack) = open(&peers, Plan { announces: false, ..Plan::default() });
+    let (pbx, stack) = open(&peers, Plan { announces: false, ..Plan::default() }, ARI_PASSWORD);
     let script = script("ru-purchase");
     let caller = Phone::caller(CALLER);
     caller.dial("100", pbx.sip);
@@ -185,7 +185,7 @@ fn a_caller_buys_tyres_over_the_telephone() {
 #[test]
 fn a_caller_reaches_a_person_when_the_server_is_killed_in_the_middle_of_a_word() {
     let Some(peers) = peers::ready() else { return };
-    let (pbx, mut stack) = open(&peers, Plan::default());
+    let (pbx, mut stack) = open(&peers, Plan::default(), ARI_PASSWORD);
     let operator = Phone::operator(pbx.sip, &operators_words());
     let caller = Phone::caller(CALLER);
     caller.dial("100", pbx.sip);
@@ -208,7 +208,7 @@ fn a_caller_reaches_a_person_when_the_server_is_killed_in_the_middle_of_a_word()
 #[test]
 fn a_caller_who_asks_for_a_person_gets_one() {
     let Some(peers) = peers::ready() else { return };
-    let (pbx, stack) = open(&peers, Plan::default());
+    let (pbx, stack) = open(&peers, Plan::default(), ARI_PASSWORD);
     let _operator = Phone::operator(pbx.sip, &operators_words());
     let caller = Phone::caller(CALLER);
     caller.dial("100", pbx.sip);
@@ -222,4 +222,26 @@ fn a_caller_who_asks_for_a_person_gets_one() {
     let tape = stack.recorded(1);
     assert_eq!(tape.label()["summary"]["left"]["leave"], "transfer", "{}", tape.story());
     assert_eq!(tape.caller()["number"]["number"], CALLER, "announced by the dialplan: {}", tape.caller());
+}
+
+#[test]
+fn the_number_dialled_chooses_the_language_and_a_wrong_ari_password_costs_no_call() {
+    let Some(peers) = peers::ready() else { return };
+    let (pbx, mut stack) = open(&peers, Plan::default(), "not-the-password");
+    let voice = stack.voice.as_mut().expect("a running server");
+    let told = voice.says("refused user");
+    assert!(told.contains("ari.password") && !told.contains("not-the-password"), "{told}");
+    let caller = Phone::caller("80291234567");
+    caller.dial("200", pbx.sip);
+    caller.hears("the greeting", |heard| {
+        utterances(heard).last().is_some_and(|(at, length)| heard.len() >= at + length + samples(800))
+    });
+    caller.hang_up();
+    let tape = stack.recorded(1);
+    let label = tape.label();
+    assert_eq!(label["summary"]["cause"], "caller", "{label}");
+    assert_eq!(tape.caller()["number"]["number"], CALLER, "announced by the dialplan: {}", tape.caller());
+    assert_eq!(tape.caller()["language"], "en");
+    let spoken: Vec<_> = tape.notes("saying").iter().map(|note| note["text"].to_string()).collect();
+    assert!(spoken.concat().contains("Hello"), "{spoken:?}");
 }

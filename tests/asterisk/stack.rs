@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::child::{PATIENCE, Process, bound};
-use super::pbx::{ARI_PASSWORD, free_port};
+use super::pbx::free_port;
 use super::peers::manifest;
 
 /// The running stack.
@@ -30,8 +30,9 @@ pub(crate) struct Stack {
 const ORDERLINE: &str = env!("CARGO_BIN_EXE_orderline");
 
 impl Stack {
-    /// Starts it all; `sound` and `http` are where the voice server shall listen, `ari` where Asterisk will be.
-    pub(crate) fn start(sound: SocketAddr, http: SocketAddr, ari: &str) -> Self {
+    /// Starts it all; `sound` and `http` are where the voice server shall listen, `ari` where Asterisk is, and what it
+    /// is told as its password.
+    pub(crate) fn start(sound: SocketAddr, http: SocketAddr, ari: &str, password: &str) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -64,7 +65,7 @@ listen = "{http}"
 
 [ari]
 base_url = "{ari}"
-password = "{ARI_PASSWORD}"
+password = "{password}"
 
 [store]
 base_url = "http://{store}"
