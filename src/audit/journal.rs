@@ -24,6 +24,7 @@ use super::settings::Settings;
 use super::storage::{Disk, Storage};
 use crate::ids::{CallId, PhoneNumber, RequestId};
 
+mod appender;
 pub(crate) mod recovery;
 pub(crate) mod segments;
 mod writer;
@@ -166,11 +167,17 @@ impl Journal {
         let (commands, queue) = std::sync::mpsc::sync_channel(QUEUE);
         let start = writer::Start {
             lock,
-            storage,
+            segments: appender::Appender {
+                storage,
+                journal: state.journal,
+                node: settings.node.clone(),
+                next_number: state.next_number,
+                previous: state.previous,
+                current: None,
+            },
             key,
             calls: state.calls,
             next_ordinal: state.next_ordinal,
-            previous: state.previous,
         };
         writer::start(settings, start, &shared, queue)?;
         let journal = Self { commands, shared };

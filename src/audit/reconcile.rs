@@ -4,7 +4,7 @@
 //! Never a new key for an old intent: the store executes a key once and replays its answer ever after. So a creation,
 //! a cancellation or a delivery is simply sent again. A confirmation is looked up first: it is sent again only while
 //! the order is still what the caller agreed to, and that recently; otherwise a person decides. The callers of these
-//! intents are taken to be gone, so a draft that turns out to exist is cancelled at once.
+//! intents are gone, so a draft that turns out to exist, and still to be one, is cancelled at once.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -141,6 +141,47 @@ pub async fn until_settled<D: Desk + Sync>(
     Ok(total)
 }
 
+/// Looks after the intents of this run and of the earlier one that left `recovered`, until `stop`: those whose outcome
+/// was found unknown, once their calls are over by `is_over`. A journal that takes nothing is asked again later.
+pub async fn keep_settled<D: Desk + Sync>(
+    journal: &Journal,
+    desk: &D,
+    recovered: Vec<OpenIntent>,
+    is_over: impl Fn(CallId) -> bool + Send,
+    stop: &CancellationToken,
+) {
+    let earlier: BTreeSet<CallId> = recovered.iter().map(|intent| intent.call).collect();
+    let pauses = backon::ExponentialBuilder::default()
+        .with_min_delay(PAUSE_MIN)
+        .with_max_delay(PAUSE_MAX)
+        .without_max_times();
+    let mut growing = pauses.build();
+    loop {
+        let mut due = journal.open_intents();
+        due.retain(|intent| earlier.contains(&intent.call) || intent.asked && is_over(intent.call));
+        let round = if due.is_empty() {
+            Ok(Summary::default())
+        } else {
+            reconcile(journal, desk, &due, Utc::now()).await
+        };
+        let pause = match round {
+            Ok(Summary { still_open: 0, .. }) => {
+                growing = pauses.build();
+                PAUSE_IDLE
+            }
+            Ok(_) => growing.next().unwrap_or(PAUSE_MAX),
+            Err(error) => {
+                tracing::error!(%error, "open order actions could not be settled; they are tried again");
+                PAUSE_MAX
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
 /// What was found out about an intent.
 enum Found {
     Out { outcome: Box<ActionOutcome>, how: &'static str },
@@ -160,7 +201,12 @@ async fn resolve<D: Desk + Sync>(desk: &D, intent: &OpenIntent, now: DateTime<Ut
     }
     match &request.action {
         OrderAction::Confirm { order_id, .. } => confirmation(desk, intent, &request, *order_id, now).await,
-        OrderAction::CreateDraft { .. } | OrderAction::SetDelivery { .. } | OrderAction::Cancel { .. } => {
+        OrderAction::CreateDraft { .. } => match desk.perform(intent.call, request.clone()).await {
+            // That is what the store answered then. The caller may have asked again under the same key, and agreed.
+            ActionOutcome::Drafted { order } => still_a_draft(desk, intent, &request, order).await,
+            other => found(other, "resent"),
+        },
+        OrderAction::SetDelivery { .. } | OrderAction::Cancel { .. } => {
             found(desk.perform(intent.call, request.clone()).await, "resent")
         }
         // Reads have no intent; a journal that holds one is not of this program's making.
@@ -171,6 +217,30 @@ async fn resolve<D: Desk + Sync>(desk: &D, intent: &OpenIntent, now: DateTime<Ut
     }
 }
 
+async fn still_a_draft<D: Desk + Sync>(
+    desk: &D,
+    intent: &OpenIntent,
+    request: &ActionRequest,
+    order: Order,
+) -> Found {
+    match look_up(desk, intent, request, order.id).await {
+        ActionOutcome::Details { order: now } if now.status == OrderStatus::Draft => {
+            Found::Out { outcome: Box::new(ActionOutcome::Drafted { order }), how: "resent" }
+        }
+        other => found(other, "found"),
+    }
+}
+
+async fn look_up<D: Desk + Sync>(
+    desk: &D,
+    intent: &OpenIntent,
+    request: &ActionRequest,
+    order_id: Uuid,
+) -> ActionOutcome {
+    let action = OrderAction::OrderDetails { order_id };
+    desk.perform(intent.call, ActionRequest { id: request.id, action, key: None, evidence: None }).await
+}
+
 async fn confirmation<D: Desk + Sync>(
     desk: &D,
     intent: &OpenIntent,
@@ -178,13 +248,7 @@ async fn confirmation<D: Desk + Sync>(
     order_id: Uuid,
     now: DateTime<Utc>,
 ) -> Found {
-    let look = ActionRequest {
-        id: request.id,
-        action: OrderAction::OrderDetails { order_id },
-        key: None,
-        evidence: None,
-    };
-    let order = match desk.perform(intent.call, look).await {
+    let order = match look_up(desk, intent, request, order_id).await {
         ActionOutcome::Details { order } => order,
         other => return found(other, "found"),
     };
@@ -218,6 +282,8 @@ const EVIDENCE_LIVES: TimeDelta = TimeDelta::minutes(10);
 /// Pauses between rounds: an unknown outcome is to be known within 30 s of a restart when the store is there.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// Pause between looks when nothing is open. Chosen: a caller is told that it will be checked, not that it was.
+const PAUSE_IDLE: Duration = Duration::from_secs(5);
 /// Added to the id of a creation for its cancellation's: far above what a call counts to, exact as a JSON number.
 const CANCEL_IDS: u64 = 1 << 40;
 

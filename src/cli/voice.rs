@@ -139,21 +139,21 @@ impl Voice {
         Ok(voice)
     }
 
-    /// Actions that an earlier process left without an outcome are settled beside the calls.
+    /// Actions of which nobody knows what became are settled beside the calls: those of an earlier process, and those of
+    /// calls that are over.
     fn settle_open(&self, intents: Vec<OpenIntent>) {
-        if intents.is_empty() {
-            return;
+        if !intents.is_empty() {
+            tracing::warn!(
+                count = intents.len(),
+                "order actions without an outcome were found; they are settled now"
+            );
         }
-        tracing::warn!(
-            count = intents.len(),
-            "order actions without an outcome were found; they are settled now"
-        );
         let (journal, stop) = (self.journal.clone(), self.calls.draining.clone());
         let desk = Resolver(self.store.clone());
+        let registry = self.calls.registry.clone();
         tokio::spawn(async move {
-            if let Err(error) = reconcile::until_settled(&journal, &desk, intents, &stop).await {
-                tracing::error!(%error, "open order actions could not be settled; the next start tries again");
-            }
+            let is_over = |call| !registry.is_live(call);
+            reconcile::keep_settled(&journal, &desk, intents, is_over, &stop).await;
         });
     }
 

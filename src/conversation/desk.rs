@@ -31,12 +31,16 @@ pub(super) enum Purpose {
     Confirm(Pending),
     /// The caller's yes, and then "cancel" before the store had answered.
     Undo(Pending),
+    /// The cancellation after it: until it is done, the order may stand.
+    Revoke,
     /// The caller's "cancel".
     Cancel,
     /// A draft that nobody waits for any more.
     DropDraft,
     /// An old draft that makes room for a new one.
     Replace(Called),
+    /// The talk has gone on as if its outcome were unknown; a draft that comes of it after all is nobody's.
+    Late,
 }
 
 /// The actions under way.
@@ -50,21 +54,37 @@ pub(super) struct Desk {
     pub(super) behind: Vec<(RequestId, Purpose, OrderAction)>,
     /// When the last action of a thought is settled, the thinker goes on. Not so once the caller has moved on.
     pub(super) goes_on: bool,
-    /// Rises with every draft of this call: the basket revision in its key.
-    baskets: u32,
+    /// Drafts made in this call: the basket revision in the next one's key.
+    pub(super) baskets: u32,
     /// Definite rejections so far; part of later keys, so that a stored "no" does not answer a later try.
     pub(super) rejections: u32,
 }
 
 impl Desk {
-    /// Whether any action's outcome is still to come.
+    /// Whether the talk has to reckon with an outcome that is still to come.
     pub(super) fn is_busy(&self) -> bool {
-        self.current.is_some() || !self.behind.is_empty()
+        self.current.is_some() || self.behind.iter().any(|(_, purpose, _)| !matches!(purpose, Purpose::Late))
     }
 
-    /// Whether a draft is being made just now.
+    /// Whether no outcome is to come, not even a late one.
+    pub(super) fn is_settled(&self) -> bool {
+        self.current.is_none() && self.behind.is_empty()
+    }
+
+    /// Whether a draft is being made just now, or will be when the old one is gone.
     pub(super) fn is_drafting(&self) -> bool {
-        matches!(self.current, Some((_, _, OrderAction::CreateDraft { .. })))
+        matches!(self.current, Some((_, _, OrderAction::CreateDraft { .. }) | (_, Purpose::Replace(_), _)))
+    }
+
+    /// Whether an action is under way whose outcome the caller must be told.
+    pub(super) fn owes_an_outcome(&self) -> bool {
+        let purpose = self.current.as_ref().map(|(_, purpose, _)| purpose);
+        matches!(purpose, Some(Purpose::Confirm(_) | Purpose::Undo(_) | Purpose::Revoke | Purpose::Cancel))
+    }
+
+    /// Whether a confirmation is under way.
+    pub(super) fn is_confirming(&self) -> bool {
+        matches!(self.current, Some((_, Purpose::Confirm(_) | Purpose::Undo(_), _)))
     }
 
     pub(super) fn queue(&mut self, calls: Vec<Called>) {
@@ -216,7 +236,6 @@ impl Conversation {
         if let Some(name) = &name {
             self.mind.briefing.customer_name = Some(name.reveal().clone());
         }
-        self.desk.baskets += 1;
         self.act(Purpose::Tool(call), OrderAction::CreateDraft { lines, phone, name }, None);
     }
 
@@ -271,12 +290,22 @@ impl Conversation {
     pub(super) fn cancel_by_word(&mut self) {
         self.void_consent();
         self.desk.forget_calls();
-        if let Some((_, purpose @ Purpose::Confirm(_), _)) = &mut self.desk.current {
+        match self.desk.current.as_mut().map(|(_, purpose, _)| purpose) {
             // Too late to stop it, not too late to undo it: one after the other, so that the last word wins.
-            if let Purpose::Confirm(pending) = purpose {
-                *purpose = Purpose::Undo(pending.clone());
+            Some(purpose @ Purpose::Confirm(_)) => {
+                if let Purpose::Confirm(pending) = purpose {
+                    *purpose = Purpose::Undo(pending.clone());
+                }
+                return;
             }
-            return;
+            // The old draft is being cancelled already; the new one is not made.
+            Some(purpose @ Purpose::Replace(_)) => {
+                *purpose = Purpose::Cancel;
+                return;
+            }
+            // Said before.
+            Some(Purpose::Undo(_) | Purpose::Revoke | Purpose::Cancel) => return,
+            _ => {}
         }
         match self.mind.briefing.draft.take() {
             Some(order) => {
@@ -297,14 +326,10 @@ impl Conversation {
     /// A draft that is left behind is cancelled, so that nothing of an unfinished call remains in the store.
     pub(super) fn drop_draft(&mut self) {
         self.timers.remove(&Timer::Filler);
-        if let Some(order) = self.mind.briefing.draft.take() {
-            let confirming =
-                self.desk.current.as_ref().is_some_and(|(_, p, _)| matches!(p, Purpose::Confirm(_)));
-            if !confirming {
-                let reason = "the call ended before the order was confirmed".to_owned();
-                let action = OrderAction::Cancel { order_id: order.id, reason };
-                self.act(Purpose::DropDraft, action, Some(&order));
-            }
+        if let Some(order) = self.mind.briefing.draft.take()
+            && !self.desk.is_confirming()
+        {
+            self.drop_order(&order, super::settle::UNFINISHED);
         }
     }
 
@@ -329,7 +354,9 @@ impl Conversation {
         id
     }
 
-    /// One key per logical action, the same however often it is sent: UUIDv5 over what makes it that action.
+    /// One key per logical action, the same however often it is sent: UUIDv5 over what makes it that action. What it asks
+    /// for is part of it: a store refuses a key that comes with another body. So a creation of which nobody knows what
+    /// became finds its own draft when it is asked for again, and another address is another action.
     fn key(&self, action: &OrderAction, order: Option<&Order>) -> Option<Uuid> {
         let call = self.answer.as_ref()?.call;
         if !action.mutates() {
@@ -339,8 +366,10 @@ impl Conversation {
             Some(order) => format!("{}/{}", order.id, order.version),
             None => format!("basket/{}", self.desk.baskets),
         };
-        let name = format!("{}/{what}/{}", action.name(), self.desk.rejections);
-        Some(Uuid::new_v5(&call.0, name.as_bytes()))
+        let mut name = format!("{}/{what}/{}/", action.name(), self.desk.rejections).into_bytes();
+        // As serde writes it: field order is the type's, so it is stable.
+        name.extend(serde_json::to_vec(action).unwrap_or_default());
+        Some(Uuid::new_v5(&call.0, &name))
     }
 
     pub(super) fn filler(&mut self) {
@@ -351,13 +380,12 @@ impl Conversation {
     }
 
     pub(super) fn action_overdue(&mut self) {
-        if let Some((id, _, action)) = &self.desk.current {
-            let outcome = if action.mutates() {
-                ActionOutcome::Unknown
-            } else {
-                ActionOutcome::Unavailable { reason: Unavailable::Store }
-            };
-            self.settled(*id, outcome);
+        let Some((id, _, action)) = self.desk.current.clone() else { return };
+        if action.mutates() {
+            self.settled(id, ActionOutcome::Unknown);
+            self.desk.behind.push((id, Purpose::Late, action));
+        } else {
+            self.settled(id, ActionOutcome::Unavailable { reason: Unavailable::Store });
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::conversation::consent::Consent;
 use crate::conversation::event::{Answer, Briefing, Completion, Leave, Message, Note, Thought};
 use crate::conversation::phrases::Fixed;
 use crate::conversation::playout::Item;
-use crate::conversation::{Conversation, Output, Timer};
+use crate::conversation::{Conversation, LEAVING, Output, Timer};
 use crate::ids::RequestId;
 use crate::language::{self, ClauseSplitter};
 use crate::orders::{Assent, ToolName};
@@ -91,7 +91,7 @@ impl Dialogue {
         let Some(text) = last else { return };
         for item in unsaid.iter().rev() {
             if let Some(start) = text.rfind(item.text.trim()) {
-                let end = start + item.heard().len();
+                let end = start + item.heard().trim_start().len();
                 text.truncate(end);
             }
         }
@@ -144,7 +144,11 @@ impl Conversation {
     fn answer_to_read_back(&mut self, text: &str) {
         let answer = language::answer(text, self.language);
         if self.consent.is_reading() {
-            // They spoke over it. A yes to half of it is none: read it again. Anything else changes it.
+            // They spoke over it. A yes to half of it is none: if it was cut off it is read again, else it goes on.
+            // Anything else changes it.
+            if answer == language::Answer::Yes && self.mouth.holds_read_back() {
+                return;
+            }
             if answer == language::Answer::Yes
                 && let Some(pending) = self.consent.pending().cloned()
             {
@@ -201,6 +205,9 @@ impl Conversation {
 
     /// Asks the thinker what to say or do next.
     pub(super) fn think(&mut self) {
+        if self.draining && !self.desk.is_busy() && self.consent.pending().is_none() {
+            return self.drain();
+        }
         self.mind.rounds += 1;
         if self.mind.rounds > ROUNDS {
             return self.not_understood();
@@ -302,7 +309,7 @@ impl Conversation {
         if language::says_goodbye(words.trim(), self.language) {
             // The thinker has closed the talk; leave when it is said.
             self.leaving = Some(Leave::HangUp);
-            self.timers.insert(Timer::Leaving, self.now + Duration::from_secs(12));
+            self.timers.insert(Timer::Leaving, self.now + LEAVING);
         }
     }
 
@@ -330,6 +337,9 @@ impl Conversation {
 
     /// Nothing sensible came of the caller's turn: ask again, and the third time hand over to a person.
     pub(super) fn not_understood(&mut self) {
+        if self.leaving.is_some() {
+            return;
+        }
         self.mind.failures += 1;
         if self.mind.failures >= 3 {
             let summary = self.summary();
@@ -343,7 +353,10 @@ impl Conversation {
         if self.answer.is_none() || self.hung_up || self.left || self.leaving.is_some() {
             return;
         }
-        self.timers.remove(&Timer::Silence);
+        if self.timers.contains_key(&Timer::Silence) {
+            // Not every key has an answer after which it would begin anew.
+            self.watch_silence();
+        }
         self.silences = 0;
         match digit {
             '*' => {

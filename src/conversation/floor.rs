@@ -26,15 +26,28 @@ pub(super) struct Turn {
     last_sound: CallTime,
     /// The agent was cut off by this turn.
     cut: bool,
-    /// The turn before, when the caller went on before its words had come: they belong to this one.
-    before: Option<(TurnId, u32)>,
-    /// Its words, once they came.
-    prefix: String,
+    /// The turns before, when the caller went on before their words had come: they belong to this one. Oldest first.
+    before: Vec<Earlier>,
+}
+
+/// A turn that the caller went on from.
+#[derive(Debug)]
+struct Earlier {
+    id: TurnId,
+    revision: u32,
+    /// None: still on their way.
+    words: Option<String>,
 }
 
 impl Turn {
+    /// When it began, or the first of those that it goes on from.
     pub(super) fn began(&self) -> CallTime {
         self.began
+    }
+
+    /// Whether it is over and its words are still awaited.
+    pub(super) fn awaits_words(&self) -> bool {
+        self.ended
     }
 
     /// Whether the agent was cut off for it.
@@ -52,6 +65,11 @@ impl Conversation {
         if let Some(change) = self.ear.hear(self.now, frame, activity, patience) {
             self.ear_changed(change);
         }
+        self.yield_floor();
+    }
+
+    /// The agent gives way to a caller who has spoken for long enough.
+    pub(super) fn yield_floor(&mut self) {
         let threshold = Duration::from_millis(u64::from(self.settings.barge_in_ms));
         if self.ear.in_turn() && !self.turn.cut && self.mouth.is_speaking() && self.ear.voiced() >= threshold
         {
@@ -86,14 +104,16 @@ impl Conversation {
                 self.timers.remove(&Timer::Silence);
                 // The last turn's words are still on their way: they open this one.
                 self.timers.remove(&Timer::Transcript);
-                let before = self.turn.ended.then_some((self.turn.id, self.turn.revision));
-                self.turn = Turn {
-                    id: TurnId(self.turn.id.0 + 1),
-                    began: self.ear.began(),
-                    prefix: before.map_or_else(String::new, |_| std::mem::take(&mut self.turn.prefix)),
-                    before,
-                    ..Turn::default()
-                };
+                let last = std::mem::take(&mut self.turn);
+                self.turn = Turn { id: TurnId(last.id.0 + 1), began: self.ear.began(), ..Turn::default() };
+                if last.ended {
+                    let revision = last.revision;
+                    let words = last.words.filter(|(of, _)| *of == revision).map(|(_, words)| words.text);
+                    self.turn.before = last.before;
+                    self.turn.before.push(Earlier { id: last.id, revision, words });
+                    self.turn.began = last.began;
+                    self.turn.last_sound = last.last_sound;
+                }
                 self.note(Note::TurnBegan { turn: self.turn.id });
             }
             Change::Continued | Change::Paused => self.recognize(false),
@@ -117,22 +137,43 @@ impl Conversation {
     }
 
     fn end_turn(&mut self) {
-        let last_sound = self.ear.last_sound();
-        self.turn.last_sound = last_sound;
-        if self.ear.voiced() < NOISE {
+        let noise = self.ear.voiced() < NOISE;
+        if noise && self.turn.before.is_empty() {
             return self.nothing();
         }
+        let last_sound = if noise { self.turn.last_sound } else { self.ear.last_sound() };
+        self.turn.last_sound = last_sound;
         self.note(Note::TurnEnded { turn: self.turn.id, last_sound, decided: self.now });
         self.turn.ended = true;
-        if self.turn.revision == 0 || self.turn.covers != last_sound {
+        self.timers.insert(Timer::Transcript, self.now + Duration::from_secs(4));
+        if noise {
+            // A cough after words that are still on their way: it has none of its own, and loses none of theirs.
+            self.turn.revision += 1;
+            self.turn.words = Some((self.turn.revision, no_words(self.language)));
+        } else if self.turn.revision == 0 || self.turn.covers != last_sound {
             self.recognize(true);
         }
-        match self.turn.words.take() {
-            Some((revision, words)) if revision == self.turn.revision => self.understood(words),
-            _ => {
-                self.timers.insert(Timer::Transcript, self.now + Duration::from_secs(4));
-            }
+        self.if_whole();
+    }
+
+    /// When the turn is over and all its words are here, they count.
+    fn if_whole(&mut self) {
+        if !self.turn.ended || self.turn.before.iter().any(|earlier| earlier.words.is_none()) {
+            return;
         }
+        let revision = self.turn.revision;
+        if let Some((_, words)) = self.turn.words.take_if(|(of, _)| *of == revision) {
+            self.understood(words);
+        }
+    }
+
+    /// Words that have not come by now are given up.
+    pub(super) fn transcript_overdue(&mut self) {
+        for earlier in &mut self.turn.before {
+            earlier.words.get_or_insert_default();
+        }
+        self.if_whole();
+        self.unheard();
     }
 
     pub(super) fn transcribed(
@@ -141,20 +182,22 @@ impl Conversation {
         revision: u32,
         result: Result<Transcript, EngineFault>,
     ) {
-        if self.turn.before == Some((turn, revision)) {
-            self.turn.before = None;
-            if let Ok(words) = result {
-                self.turn.prefix = format!("{} {}", self.turn.prefix, words.text.trim());
-            }
-            return;
+        let earlier = |earlier: &&mut Earlier| earlier.id == turn && earlier.revision == revision;
+        if let Some(earlier) = self.turn.before.iter_mut().find(earlier) {
+            earlier.words.get_or_insert_with(|| result.map_or_else(|_| String::new(), |words| words.text));
+            return self.if_whole();
         }
         if turn != self.turn.id || revision < self.turn.revision && self.turn.ended {
             return;
         }
         match result {
-            Ok(words) if self.turn.ended => self.understood(words),
-            Ok(words) => self.turn.words = Some((revision, words)),
-            Err(_) if self.turn.ended => self.unheard(),
+            Ok(words) => {
+                if self.turn.words.as_ref().is_none_or(|(newest, _)| *newest < revision) {
+                    self.turn.words = Some((revision, words));
+                }
+                self.if_whole();
+            }
+            Err(_) if revision == self.turn.revision => self.unheard(),
             Err(_) => {}
         }
     }
@@ -163,7 +206,12 @@ impl Conversation {
     fn understood(&mut self, words: Transcript) {
         self.timers.remove(&Timer::Transcript);
         self.turn.ended = false;
-        let text = format!("{} {}", std::mem::take(&mut self.turn.prefix), words.text);
+        let mut text = String::new();
+        let earlier = std::mem::take(&mut self.turn.before).into_iter().filter_map(|earlier| earlier.words);
+        for part in earlier.chain([words.text]) {
+            text.push_str(part.trim());
+            text.push(' ');
+        }
         let text = text.trim().to_owned();
         if !text.chars().any(char::is_alphanumeric) {
             return self.nothing();
@@ -176,13 +224,24 @@ impl Conversation {
         self.note(Note::Understood { turn, text: text.clone(), decode_ms: words.decode_ms });
         self.unanswered = Some((turn, self.turn.last_sound));
         self.abandon_thought();
+        self.stop_for(&text);
         self.drop_interrupted();
         self.caller_said(&text);
+    }
+
+    /// Words too short to have cut the agent off ("no", "stop") end what it is saying none the less: their answer must not
+    /// wait behind it. A yes lets it go on, and so does whoever is being said goodbye to.
+    fn stop_for(&mut self, text: &str) {
+        let yes = language::answer(text, self.language) == language::Answer::Yes;
+        if !yes && self.leaving.is_none() && self.mouth.holds_what_may_be_cut() {
+            self.barge_in();
+        }
     }
 
     /// The turn was noise: whatever it cut goes on.
     fn nothing(&mut self) {
         self.turn.ended = false;
+        self.timers.remove(&Timer::Transcript);
         self.note(Note::Nothing { turn: self.turn.id });
         let rest = std::mem::take(&mut self.interrupted);
         self.mouth.resume(rest);
@@ -194,8 +253,11 @@ impl Conversation {
     /// The recogniser gave no words for a turn that certainly was speech.
     pub(super) fn unheard(&mut self) {
         if !std::mem::take(&mut self.turn.ended) {
+            // The caller still holds the turn: at its end the recogniser is asked once more.
+            self.turn.covers = CallTime::default();
             return;
         }
+        self.turn.before.clear();
         self.timers.remove(&Timer::Transcript);
         self.drop_interrupted();
         self.unanswered = Some((self.turn.id, self.turn.last_sound));
@@ -207,10 +269,10 @@ impl Conversation {
         self.turn.cut = true;
         let rate = self.mouth.rate();
         let rest = self.mouth.cut();
-        if let Some(item) = rest.first() {
+        if let Some(item) = rest.first().filter(|item| item.played_ms(rate) > 0) {
             self.note(Note::Said { id: item.id, played_ms: item.played_ms(rate), cut: true });
         }
-        self.interrupted = rest;
+        self.interrupted.extend(rest);
     }
 
     /// The caller meant it: what was cut is not said any more, and history holds what was heard of it.
@@ -225,6 +287,10 @@ impl Conversation {
         }
         self.mind.heard_only(&rest);
     }
+}
+
+fn no_words(language: language::Language) -> Transcript {
+    Transcript { text: String::new(), language, confidence_permille: 0, decode_ms: 0 }
 }
 
 /// Less speech than this in a turn is a cough. Chosen: the shortest word of a caller ("да") lasts about 200 ms.

@@ -22,7 +22,7 @@ pub(super) struct Item {
     /// Samples already played.
     played: usize,
     /// Synthesis failed once already.
-    pub(super) retried: bool,
+    retried: bool,
 }
 
 /// How far an item's synthesis is.
@@ -53,6 +53,22 @@ impl Item {
     /// Adds sound to its end.
     pub(super) fn add(&mut self, samples: &[i16]) {
         self.samples.extend(samples);
+    }
+
+    /// Whether not one sample of it has come.
+    pub(super) fn is_mute(&self) -> bool {
+        self.played == 0 && self.samples.is_empty()
+    }
+
+    /// Asks for its sound anew, if none was played and it was not tried twice.
+    pub(super) fn retry(&mut self) -> bool {
+        if self.retried || self.played > 0 {
+            return false;
+        }
+        self.retried = true;
+        self.samples.clear();
+        self.stage = Stage::Wanted;
+        true
     }
 
     /// How much of the text was heard: the words whose share of the sound was played.
@@ -224,6 +240,16 @@ impl Playout {
                 .collect();
         }
         items
+    }
+
+    /// Whether anything is queued that an interruption ends.
+    pub(super) fn holds_what_may_be_cut(&self) -> bool {
+        self.items.iter().any(|item| !item.essential)
+    }
+
+    /// Whether a read-back is being said, or is to be.
+    pub(super) fn holds_read_back(&self) -> bool {
+        self.items.iter().any(|item| item.read_back)
     }
 
     /// Whether there is nothing to say.

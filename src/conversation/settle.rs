@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::conversation::consent::Pending;
 use crate::conversation::desk::Purpose;
 use crate::conversation::dialogue::Called;
-use crate::conversation::event::{Message, Note};
+use crate::conversation::event::{Leave, Message, Note};
 use crate::conversation::phrases::{self, Fixed};
 use crate::conversation::{Conversation, Timer, facts};
 use crate::ids::RequestId;
@@ -16,7 +16,11 @@ impl Conversation {
     pub(super) fn settled(&mut self, id: RequestId, outcome: ActionOutcome) {
         if let Some(place) = self.desk.behind.iter().position(|(behind, ..)| *behind == id) {
             let (_, purpose, _) = self.desk.behind.remove(place);
-            return self.settled_behind(&purpose, outcome);
+            self.settled_behind(&purpose, outcome);
+            if self.draining {
+                self.drain();
+            }
+            return;
         }
         if self.desk.current.as_ref().is_none_or(|(current, ..)| *current != id) {
             return;
@@ -24,7 +28,7 @@ impl Conversation {
         let Some((_, purpose, action)) = self.desk.current.take() else { return };
         self.timers.remove(&Timer::Filler);
         self.timers.remove(&Timer::Action);
-        if matches!(outcome, ActionOutcome::Rejected { .. }) {
+        if matches!(outcome, ActionOutcome::Rejected { .. }) && action.mutates() {
             self.desk.rejections += 1;
         }
         if self.hung_up || self.left {
@@ -34,49 +38,61 @@ impl Conversation {
             Purpose::Tool(call) => self.tool_settled(&call, &action, outcome),
             Purpose::Status(call, which) => self.status_settled(&call, which, outcome),
             Purpose::Confirm(pending) => self.confirm_settled(pending, outcome),
-            Purpose::Undo(pending) if outcome == ActionOutcome::Unknown => {
-                self.confirm_settled(pending, outcome);
-            }
-            Purpose::Undo(pending) => {
-                self.mind.briefing.draft = None;
-                let action =
-                    OrderAction::Cancel { order_id: pending.order.id, reason: "the caller cancelled".into() };
-                self.act(Purpose::Cancel, action, Some(&pending.order));
-            }
+            Purpose::Undo(pending) => self.undo(&pending, &outcome),
+            Purpose::Revoke => self.revoke_settled(outcome),
             Purpose::Cancel => self.cancel_settled(outcome),
             // Whether or not the old draft could be cancelled, it expires; the new one is made now.
             Purpose::Replace(call) => match tools::parse(&call.tool, &call.arguments) {
                 Ok(request) => self.carry_out(call, request),
                 Err(_) => self.next_call(),
             },
-            Purpose::DropDraft => {}
+            Purpose::DropDraft | Purpose::Late => {}
         }
         if self.draining {
             self.drain();
         }
     }
 
-    /// An outcome that nobody waits for: only a draft that came into being matters.
+    /// An outcome that nobody waits for: what matters is an order that would be left in a state that nobody wants.
     fn settled_behind(&mut self, purpose: &Purpose, outcome: ActionOutcome) {
-        if let (Purpose::Tool(call), ActionOutcome::Drafted { order }) = (purpose, &outcome)
-            && !self.hung_up
-            && !self.left
-        {
-            self.record(call, facts::draft(order, self.language));
-            self.mind.briefing.draft = Some(order.clone());
-            return;
-        }
-        match outcome {
-            ActionOutcome::Drafted { order } => {
-                let reason = "the call ended before the order was confirmed".to_owned();
-                let action = OrderAction::Cancel { order_id: order.id, reason };
-                self.act(Purpose::DropDraft, action, Some(&order));
+        match (purpose, outcome) {
+            (purpose, ActionOutcome::Drafted { order }) => self.drafted_behind(purpose, order),
+            // Of the draft in hand, and newer than what is known of it. Of one that was cancelled meanwhile it says nothing.
+            (_, ActionOutcome::DeliverySet { order }) => {
+                let draft = &mut self.mind.briefing.draft;
+                if draft.as_ref().is_some_and(|old| old.id == order.id && old.version < order.version) {
+                    *draft = Some(order);
+                }
             }
-            ActionOutcome::DeliverySet { order } if !self.hung_up && !self.left => {
-                self.mind.briefing.draft = Some(order);
+            // The caller's last word was "cancel", whatever became of the yes before it.
+            (Purpose::Undo(pending), _) => self.drop_order(&pending.order, "the caller cancelled"),
+            (Purpose::Confirm(pending), outcome) if is_no(&outcome) => {
+                self.drop_order(&pending.order, UNFINISHED)
             }
             _ => {}
         }
+    }
+
+    fn drafted_behind(&mut self, purpose: &Purpose, order: Order) {
+        self.desk.baskets += 1;
+        let in_hand = self.mind.briefing.draft.as_ref().is_some_and(|draft| draft.id == order.id);
+        // The same creation asked for again will bring the same draft.
+        let asked_again = matches!(purpose, Purpose::Late) && self.desk.is_drafting();
+        if in_hand || asked_again {
+            return;
+        }
+        match purpose {
+            Purpose::Tool(call) if !self.hung_up && !self.left && self.mind.briefing.draft.is_none() => {
+                self.record(call, facts::draft(&order, self.language));
+                self.mind.briefing.draft = Some(order);
+            }
+            _ => self.drop_order(&order, UNFINISHED),
+        }
+    }
+
+    pub(super) fn drop_order(&mut self, order: &Order, reason: &str) {
+        let action = OrderAction::Cancel { order_id: order.id, reason: reason.to_owned() };
+        self.act(Purpose::DropDraft, action, Some(order));
     }
 
     fn tool_settled(&mut self, call: &Called, action: &OrderAction, outcome: ActionOutcome) {
@@ -90,9 +106,17 @@ impl Conversation {
             }
             ActionOutcome::PickupPoints { points } => return self.points_settled(call, points),
             ActionOutcome::Drafted { order } => {
+                self.desk.baskets += 1;
                 let result = facts::draft(&order, language);
                 self.mind.briefing.draft = Some(order);
                 result
+            }
+            ActionOutcome::Unknown if matches!(action, OrderAction::SetDelivery { .. }) => {
+                // It may go somewhere else now than what is known of it: nothing to be read back and agreed to.
+                if let Some(draft) = &mut self.mind.briefing.draft {
+                    draft.delivery = None;
+                }
+                self.failure(&ActionOutcome::Unknown)
             }
             ActionOutcome::DeliverySet { order } => {
                 let result = facts::delivery(&order, language);
@@ -174,6 +198,10 @@ impl Conversation {
                 phrases::confirmed(confirmation, today, self.language)
             }
             ActionOutcome::Rejected { rejection } => {
+                if !is_no(&outcome) {
+                    // It is no draft any more, so it is neither offered nor cancelled.
+                    self.mind.briefing.draft = None;
+                }
                 phrases::rejected(rejection.code, self.language).to_owned()
             }
             ActionOutcome::Unknown => {
@@ -193,9 +221,38 @@ impl Conversation {
         self.go_on();
     }
 
+    /// What came of a yes after which the caller said "cancel": it is undone.
+    fn undo(&mut self, pending: &Pending, outcome: &ActionOutcome) {
+        self.mind.briefing.draft = None;
+        if let ActionOutcome::Confirmed { confirmation } = outcome {
+            let order_number = confirmation.order_number.clone();
+            self.mind.briefing.placed =
+                Some(Order { order_number, status: confirmation.status, ..pending.order.clone() });
+        }
+        let purpose = if is_no(outcome) { Purpose::Cancel } else { Purpose::Revoke };
+        let reason = "the caller cancelled".to_owned();
+        self.act(purpose, OrderAction::Cancel { order_id: pending.order.id, reason }, Some(&pending.order));
+    }
+
+    /// An order that may have been placed is spoken of as cancelled only when it is. Otherwise a person sees to it.
+    fn revoke_settled(&mut self, outcome: ActionOutcome) {
+        match outcome {
+            ActionOutcome::Cancelled { .. } => {
+                self.mind.briefing.placed = None;
+                self.cancel_settled(outcome);
+            }
+            outcome => {
+                let summary = serde_json::to_string(&outcome).unwrap_or_default();
+                self.note(Note::Gave { tool: "cancel_order_draft".into(), summary });
+                self.leave_after(Fixed::Trouble, Leave::Transfer { summary: self.summary() });
+            }
+        }
+    }
+
     fn cancel_settled(&mut self, outcome: ActionOutcome) {
         let text = match &outcome {
             ActionOutcome::Drafted { order } => {
+                self.desk.baskets += 1;
                 // "Cancel" came while the draft was being made.
                 let action =
                     OrderAction::Cancel { order_id: order.id, reason: "the caller cancelled".into() };
@@ -219,3 +276,21 @@ impl Conversation {
         self.go_on();
     }
 }
+
+/// Whether a confirmation certainly left a draft behind.
+fn is_no(outcome: &ActionOutcome) -> bool {
+    match outcome {
+        ActionOutcome::Unavailable { .. } => true,
+        ActionOutcome::Rejected { rejection } => !matches!(
+            rejection.code,
+            ProblemCode::AlreadyConfirmed
+                | ProblemCode::InvalidTransition
+                | ProblemCode::NotFound
+                | ProblemCode::Expired
+        ),
+        _ => false,
+    }
+}
+
+/// Why a draft that nobody waits for is cancelled.
+pub(super) const UNFINISHED: &str = "the call ended before the order was confirmed";

@@ -9,6 +9,8 @@ use crate::orders::{
     OrderStatus, PaymentMethod, ProblemCode, Product, Rejection,
 };
 
+mod ends;
+mod floor;
 mod stage;
 
 use stage::{Shop, Stage, Thinker};

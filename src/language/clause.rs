@@ -131,6 +131,11 @@ fn boundary(text: &str, first: bool, whole: bool) -> Option<Range<usize>> {
         let next_word =
             chars[after..].iter().position(|(_, c)| !c.is_whitespace()).map(|skip| chars[after + skip].1);
         if next_word.is_none() && !whole {
+            // A line break ends the clause whatever follows.
+            if chars[after..].iter().any(|(_, c)| *c == '\n') {
+                i = after;
+                continue;
+            }
             return None;
         }
         let long_enough = if ends_sentence {
@@ -265,6 +270,15 @@ mod tests {
         assert!(splitter.push("риезжайте").is_empty());
         assert_eq!(splitter.finish(), ["Приезжайте"]);
         assert!(splitter.finish().is_empty());
+    }
+
+    #[test]
+    fn a_line_break_ends_a_clause_before_the_next_word_is_known() {
+        let mut splitter = ClauseSplitter::new();
+        assert_eq!(splitter.push("Добрый день.\n"), ["Добрый день."]);
+        assert_eq!(splitter.push("Сейчас, \n"), ["Сейчас,"]);
+        assert!(splitter.push("Да, ").is_empty());
+        assert_eq!(splitter.push("\n"), ["Да,"]);
     }
 
     #[test]

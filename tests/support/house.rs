@@ -6,19 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use orderline::call::{CallEvent, Happening, Summary};
-use orderline::cli::voice::{Engines, Voice};
+use orderline::cli::voice::Voice;
 use orderline::config::Config;
 use orderline::conversation::event::Note;
-use orderline::engines::llm::openai::{self, OpenAi};
-use orderline::engines::stt::whisper::{self, Whisper};
-use orderline::engines::tts::espeak::{self, Espeak};
+use orderline::engines::llm;
 use orderline::postgres::Cluster;
 use orderline::store::{self, Settings};
 use orderline::telephone::{self, Script, Step};
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -40,6 +37,7 @@ static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
 pub(crate) struct Shop {
     pub(crate) base: String,
     pub(crate) pool: PgPool,
+    pub(crate) database_url: String,
     stop: CancellationToken,
     serving: JoinHandle<Result<(), store::StoreError>>,
 }
@@ -53,7 +51,7 @@ impl Shop {
         let database_url =
             cluster.create_database(&format!("calls_{}", Uuid::new_v4().simple())).await.unwrap();
         let settings = Settings {
-            database_url: database_url.into(),
+            database_url: database_url.clone().into(),
             token: TOKEN.into(),
             max_connections: 4,
             ..Settings::default()
@@ -65,23 +63,33 @@ impl Shop {
         let base = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();
         let serving = tokio::spawn(store::serve(settings, listener, pool.clone(), stop.clone()));
-        Self { base, pool, stop, serving }
+        Self { base, pool, database_url, stop, serving }
     }
 
     /// State and total of the orders that a call made, in the order in which it made them.
     pub(crate) async fn orders(&self, call: Uuid) -> Vec<(String, i64)> {
-        sqlx::query_as("select state, total_minor from orders.orders where call_id = $1 order by seq")
-            .bind(call.to_string())
-            .fetch_all(&self.pool)
-            .await
-            .unwrap()
+        orders(&self.pool, call).await
+    }
+
+    /// Stops the store; its database stays.
+    pub(crate) async fn stop(self) -> PgPool {
+        self.stop.cancel();
+        self.serving.await.unwrap().unwrap();
+        self.pool
     }
 
     pub(crate) async fn close(self) {
-        self.stop.cancel();
-        self.serving.await.unwrap().unwrap();
-        self.pool.close().await;
+        self.stop().await.close().await;
     }
+}
+
+/// State and total of the orders that a call made, in the order in which it made them.
+pub(crate) async fn orders(pool: &PgPool, call: Uuid) -> Vec<(String, i64)> {
+    sqlx::query_as("select state, total_minor from orders.orders where call_id = $1 order by seq")
+        .bind(call.to_string())
+        .fetch_all(pool)
+        .await
+        .unwrap()
 }
 
 /// A voice server.
@@ -106,8 +114,12 @@ impl House {
         config.conversation.greeting_ru = "Слушаю вас.".to_owned();
         config.conversation.greeting_en = "Hello.".to_owned();
         config.call.dialled.insert("200".to_owned(), orderline::language::Language::English);
+        config.hearing.whisper.model = PathBuf::from("samples/stt-demo/ggml-tires-q5_0.bin");
+        config.thinking.engine = llm::Engine::OpenAi;
+        config.thinking.openai.url = model.to_owned();
+        config.speaking.espeak.words_per_minute = 380;
         change(&mut config);
-        let voice = Voice::start(&config, engines(model).await, Arc::new(String::new)).await.unwrap();
+        let voice = Voice::start(&config, Arc::new(String::new)).await.unwrap();
         let events = Arc::new(Mutex::new(Vec::new()));
         let mut told = voice.observer.listen();
         let kept = events.clone();
@@ -156,26 +168,5 @@ impl House {
 
     pub(crate) async fn close(self) {
         timeout(SOON, self.voice.stop()).await.expect("the server stops").unwrap();
-    }
-}
-
-/// The sample model's ear, a fast voice, and a language model behind an address.
-async fn engines(model: &str) -> Engines {
-    let runtime = Handle::current();
-    let hearing = whisper::Settings {
-        model: PathBuf::from("samples/stt-demo/ggml-tires-q5_0.bin"),
-        ..whisper::Settings::default()
-    };
-    let speaking = espeak::Settings { words_per_minute: 380, ..espeak::Settings::default() };
-    let thinking = openai::Settings { url: model.to_owned(), ..openai::Settings::default() };
-    let loaded = runtime.clone();
-    Engines {
-        hearing: Arc::new(
-            tokio::task::spawn_blocking(move || Whisper::start(&hearing, loaded)).await.unwrap().unwrap(),
-        ),
-        thinking: Arc::new(
-            OpenAi::new(thinking, orderline::engines::llm::Shop::default(), runtime.clone()).unwrap(),
-        ),
-        speaking: Arc::new(Espeak::start(speaking, runtime).await.unwrap()),
     }
 }

@@ -35,13 +35,11 @@ impl Told {
         said(turns.nth(turn).unwrap_or_default())
     }
 
-    /// Why the thinking was taken over, each time.
-    pub(crate) fn fallbacks<'a>(&'a self) -> Vec<&'a str> {
-        let why = |note: &'a Note| match note {
-            Note::FellBack { why, .. } => Some(why.as_str()),
-            _ => None,
-        };
-        self.notes.iter().filter_map(why).collect()
+    /// The caller's turns, by their numbers, in which the rules took over from the model.
+    pub(crate) fn fell_back(&self) -> Vec<usize> {
+        let turns = self.notes.split(|note| matches!(note, Note::Understood { .. })).enumerate();
+        let fell = |note: &Note| matches!(note, Note::FellBack { from, to, .. } if from == "openai" && to == "rules");
+        turns.filter(|(_, notes)| notes.iter().any(fell)).map(|(turn, _)| turn).collect()
     }
 
     /// Read-backs that were played whole.

@@ -22,6 +22,8 @@ pub(super) struct State {
     pub(super) calls: HashMap<CallId, CallState>,
     pub(super) open: Vec<OpenIntent>,
     pub(super) next_ordinal: u64,
+    /// The number of the next segment.
+    pub(super) next_number: u64,
     /// The newest segment that holds records.
     pub(super) previous: Option<Extent>,
     /// Where the records end.
@@ -91,6 +93,7 @@ pub(super) fn recover(settings: &Settings, key: &SealKey) -> Result<State, Journ
         calls: HashMap::new(),
         open: Vec::new(),
         next_ordinal: 1,
+        next_number: 1,
         previous: None,
         end: Position::default(),
         report: Recovered::default(),
@@ -134,10 +137,12 @@ pub(super) fn recover(settings: &Settings, key: &SealKey) -> Result<State, Journ
                 cut(&path, segment.bytes)?;
             }
             state.advance(&segment);
+            state.next_number = number + 1;
         } else {
             // It would only pile up: one for every restart without a call.
             std::fs::remove_file(&path)
                 .map_err(|source| JournalError::io(&path, "removing the empty segment", source))?;
+            state.next_number = *number;
         }
     }
     if let (Some(first), Some(last)) = (numbers.first(), numbers.last())

@@ -11,17 +11,15 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::{JournalError, Position, ReadOnly, Receipt, SEGMENT_BYTES, Shared, segments};
+use super::appender::Appender;
+use super::{JournalError, ReadOnly, Receipt, Shared};
 use crate::audit::chain::{Digest, Genesis, Record, whole_micros};
 use crate::audit::entry::{Entry, EntryKind};
-use crate::audit::frame::{self, Extent, Header, Payload};
+use crate::audit::frame::Payload;
 use crate::audit::open_intent::OpenIntent;
 use crate::audit::seal::SealKey;
 use crate::audit::settings::Settings;
-use crate::audit::storage::{Segment, Storage};
 use crate::ids::{CallId, RequestId};
-
-mod persist;
 
 /// What the writer answers.
 pub(super) type Answer = Result<Receipt, JournalError>;
@@ -68,11 +66,10 @@ pub(super) struct CallState {
 pub(super) struct Start {
     /// The folder's lock: released when the thread ends.
     pub(super) lock: std::fs::File,
-    pub(super) storage: Box<dyn Storage>,
+    pub(super) segments: Appender,
     pub(super) key: SealKey,
     pub(super) calls: HashMap<CallId, CallState>,
     pub(super) next_ordinal: u64,
-    pub(super) previous: Option<Extent>,
 }
 
 /// Everything that shares one write and one sync.
@@ -103,18 +100,8 @@ enum Change {
     Settled(CallId, RequestId),
 }
 
-/// A segment that is being written.
-struct Current {
-    file: Box<dyn Segment>,
-    number: u64,
-    /// What is synced ends here.
-    offset: u64,
-}
-
 struct Writer {
     with: Start,
-    next_number: u64,
-    current: Option<Current>,
     shared: Arc<Shared>,
     free_space_floor_bytes: u64,
     /// None without a database.
@@ -129,18 +116,14 @@ pub(super) fn start(
     shared: &Arc<Shared>,
     queue: Receiver<Command>,
 ) -> Result<(), JournalError> {
-    let newest = segments::list(&settings.journal)
-        .map_err(|source| JournalError::io(&settings.journal, "listing the journal's folder", source))?;
     let mut writer = Writer {
         with,
-        next_number: newest.last().map_or(1, |newest| newest + 1),
-        current: None,
         shared: Arc::clone(shared),
         free_space_floor_bytes: settings.free_space_floor_bytes,
         backlog_max_bytes: settings.database_url.is_some().then_some(settings.backlog_max_bytes),
         looked_at: Instant::now(),
     };
-    writer.write_to_new_segment(&[]).map_err(|source| {
+    writer.persist(&[]).map_err(|source| {
         JournalError::io(&settings.journal, "making a segment in the journal's folder", source)
     })?;
     writer.look_around();
@@ -183,10 +166,7 @@ impl Writer {
                 self.commit(batch);
             }
         }
-        if let Some(mut current) = self.current.take() {
-            // Only saves space: the zeros behind the last frame mean nothing.
-            let _ = current.file.cut(current.offset);
-        }
+        self.with.segments.leave();
         drop(self.with.lock);
         if let Some(ack) = stopping {
             // The hash of nothing: a receipt that nobody reads.
@@ -259,7 +239,7 @@ impl Writer {
                 last,
                 open: BTreeSet::new(),
                 closing: false,
-                first_segment: self.current.as_ref().map_or(0, |current| current.number),
+                first_segment: self.with.segments.number(),
                 opened: Some(accepted_at(started_at)),
             };
             batch.before.entry(call).or_insert(None);
@@ -392,10 +372,19 @@ impl Writer {
         withdrawn
     }
 
-    fn synced(&self) {
-        if let Some(current) = &self.current {
-            let end = Position { segment: current.number, offset: current.offset };
-            self.shared.durable.send_replace(end);
+    fn persist(&mut self, payloads: &[Vec<u8>]) -> io::Result<()> {
+        let began = Instant::now();
+        match self.with.segments.append(payloads, self.with.next_ordinal) {
+            Ok(end) => {
+                self.shared.durable.send_replace(end);
+                metrics::counter!("audit_journal_entries_total").increment(payloads.len() as u64);
+                metrics::histogram!("audit_journal_sync_seconds").record(began.elapsed());
+                Ok(())
+            }
+            Err(error) => {
+                self.shared.set_read_only(Some(ReadOnly::DiskFailed));
+                Err(error)
+            }
         }
     }
 
@@ -424,10 +413,10 @@ impl Writer {
         if self.shared.read_only() == Some(ReadOnly::DiskFailed) {
             return;
         }
-        let current = self.current.as_ref().map_or(0, |current| current.number);
+        let current = self.with.segments.number();
         let oldest = self.with.calls.values().map(|call| call.first_segment).min().unwrap_or(current);
         self.shared.oldest_needed.store(oldest, Ordering::Release);
-        let space_low = match self.with.storage.free_bytes() {
+        let space_low = match self.with.segments.free_bytes() {
             Ok(free) => free < self.free_space_floor_bytes,
             Err(error) => {
                 tracing::warn!("the free space of the journal's disk is not known: {error}");
@@ -443,9 +432,7 @@ impl Writer {
         };
         self.shared.set_read_only(reason);
     }
-}
 
-impl Writer {
     fn backlog_bytes(&self) -> u64 {
         let backlog = self.shared.backlog_bytes().unwrap_or_else(|error| {
             tracing::warn!("the journal's backlog is not known: {error}");

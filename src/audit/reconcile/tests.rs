@@ -114,15 +114,57 @@ async fn a_creation_is_sent_again_under_its_key_and_the_draft_cancelled() {
     };
     let answers = vec![
         ActionOutcome::Drafted { order: order(OrderStatus::Draft, 1) },
+        ActionOutcome::Details { order: order(OrderStatus::Draft, 1) },
         ActionOutcome::Cancelled { order_id: Uuid::from_u128(77) },
     ];
     let (summary, asked, kinds) = after_a_crash(create.clone(), 1, answers).await;
     assert_eq!(summary, RECONCILED);
     assert_eq!(asked[0], request(create), "the same request, the same key");
-    assert!(matches!(asked[1].action, OrderAction::Cancel { .. }));
-    assert_ne!(asked[1].key, asked[0].key);
+    assert!(matches!(asked[2].action, OrderAction::Cancel { .. }));
+    assert_ne!(asked[2].key, asked[0].key);
     use EntryKind::{CallClosed, Intent, Outcome, Reconciled};
     assert_eq!(kinds, [Intent, Reconciled, Outcome, CallClosed]);
+}
+
+#[tokio::test]
+async fn a_creation_that_was_asked_for_again_and_agreed_to_is_left_alone() {
+    let phone = PhoneNumber::try_from("+375291234567".to_owned()).unwrap();
+    let create = OrderAction::CreateDraft { lines: Vec::new(), phone, name: None };
+    let answers = vec![
+        ActionOutcome::Drafted { order: order(OrderStatus::Draft, 1) },
+        ActionOutcome::Details { order: order(OrderStatus::Confirmed, 3) },
+    ];
+    let (summary, asked, kinds) = after_a_crash(create, 1, answers).await;
+    assert_eq!((summary, asked.len()), (RECONCILED, 2), "nothing is cancelled");
+    assert_eq!(kinds, [EntryKind::Reconciled, EntryKind::CallClosed]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_running_server_does_not_know_is_found_out_once_the_call_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let call = CallId(Uuid::from_u128(1));
+    let (journal, _) = Journal::open(&settings(folder.path())).unwrap();
+    journal.open_call(call, None, Utc::now()).await.unwrap();
+    let cancel = request(OrderAction::Cancel { order_id: Uuid::from_u128(77), reason: String::new() });
+    journal.append(call, Entry::intent(&cancel, 10)).await.unwrap();
+    let desk = Scripted::default();
+    desk.answers.lock().unwrap().push_back(ActionOutcome::Cancelled { order_id: Uuid::from_u128(77) });
+    let stop = CancellationToken::new();
+    let looks = std::sync::atomic::AtomicU32::new(0);
+    let found_out = async {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert!(desk.asked.lock().unwrap().is_empty(), "it may still be under way");
+        journal.append(call, Entry::outcome(&cancel, &ActionOutcome::Unknown, 20)).await.unwrap();
+        while !journal.open_intents().is_empty() {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        stop.cancel();
+    };
+    let is_over = |_| looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= 3;
+    let watch = keep_settled(&journal, &desk, Vec::new(), is_over, &stop);
+    tokio::join!(found_out, watch);
+    assert_eq!(looks.into_inner(), 4, "not while the call goes on");
+    assert_eq!(desk.asked.lock().unwrap().len(), 1);
 }
 
 #[tokio::test]

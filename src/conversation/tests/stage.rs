@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::audio::{Activity, Frame, Rate};
 use crate::conversation::event::{
-    Answer, Completion, Identity, Input, Leave, Note, Output, Speech, Thought, Transcript,
+    Answer, Completion, EngineFault, Identity, Input, Leave, Note, Output, Speech, Thought, Transcript,
 };
 use crate::conversation::{CallTime, Conversation, Settings};
 use crate::ids::{CallId, PresentedNumber};
@@ -30,6 +30,10 @@ pub(super) struct Stage {
     pub(super) frames: Vec<(u64, bool)>,
     pub(super) left: Option<Leave>,
     pub(super) idle_digest: Vec<String>,
+    /// While set, what the recogniser answers is kept here.
+    pub(super) held: Option<Vec<Input>>,
+    /// The voice fails.
+    pub(super) mute: bool,
 }
 
 impl Stage {
@@ -47,6 +51,8 @@ impl Stage {
             frames: Vec::new(),
             left: None,
             idle_digest: Vec::new(),
+            held: None,
+            mute: false,
         };
         stage.input(Input::Answered {
             caller: Answer {
@@ -94,11 +100,22 @@ impl Stage {
                     confidence_permille: 1000,
                     decode_ms: 40,
                 });
-                vec![Input::Transcribed { turn: job.turn, revision: job.revision, result }]
+                let answer = Input::Transcribed { turn: job.turn, revision: job.revision, result };
+                match &mut self.held {
+                    Some(held) => {
+                        held.push(answer);
+                        vec![]
+                    }
+                    None => vec![answer],
+                }
             }
             Output::Complete { request } => {
                 let id = request.id;
                 (self.thinker)(&request).into_iter().map(|piece| Input::Completed { id, piece }).collect()
+            }
+            Output::Synthesize { request } if self.mute => {
+                let fault = EngineFault::TimedOut;
+                vec![Input::Synthesized { id: request.id, piece: Speech::Failed { fault } }]
             }
             Output::Synthesize { request } => {
                 let id = request.id;
@@ -167,6 +184,13 @@ impl Stage {
     pub(super) fn speak(&mut self, text: &str, ms: u64) {
         self.lines.push_back(text.to_owned());
         self.pass(ms, true);
+    }
+
+    /// The caller's lines before this one are passed over.
+    pub(super) fn lines_from(&mut self, text: &str) {
+        while self.lines.front().is_some_and(|line| line != text) {
+            self.lines.pop_front();
+        }
     }
 
     pub(super) fn last_said(&self) -> &str {

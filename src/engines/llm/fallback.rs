@@ -135,8 +135,9 @@ impl Takeover {
 
     async fn say(&self, clause: String, said: &mut String) -> Result<(), Unwanted> {
         said.push_str(&clause);
-        // The space tells the core's own splitter that the clause has ended.
-        self.pass(Thought::Delta { text: clause + " " }).await
+        // The line break tells the core's own splitter that the clause has ended; after a space it would wait for the word
+        // that follows, and so for the whole next clause.
+        self.pass(Thought::Delta { text: clause + "\n" }).await
     }
 
     async fn pass(&self, piece: Thought) -> Result<(), Unwanted> {

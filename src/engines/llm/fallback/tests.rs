@@ -69,7 +69,7 @@ async fn an_answer_that_is_whole_comes_through_with_its_calls() {
     let pieces =
         answer(&fallback(vec![words("Let me "), words("see. And"), words(" so"), call(), Thought::Done]))
             .await;
-    assert_eq!(spoken(&pieces), "Let me see. And so ");
+    assert_eq!(spoken(&pieces), "Let me see.\nAnd so\n");
     assert_eq!(pieces[pieces.len() - 2..], [call(), Thought::Done]);
 }
 
@@ -83,14 +83,14 @@ async fn the_rules_answer_when_nothing_was_said() {
 #[tokio::test]
 async fn half_a_clause_and_a_call_that_was_cut_off_are_dropped() {
     let pieces = answer(&fallback(vec![words("We have two. They co"), call(), failed()])).await;
-    assert_eq!(spoken(&pieces), "We have two. | By the rules. ");
+    assert_eq!(spoken(&pieces), "We have two.\n| By the rules. ");
     assert!(!pieces.contains(&call()));
 }
 
 #[tokio::test]
 async fn a_question_that_was_said_whole_is_left_to_be_answered() {
     let pieces = answer(&fallback(vec![words("How many do you need? I"), failed()])).await;
-    assert_eq!(spoken(&pieces), "How many do you need? | ");
+    assert_eq!(spoken(&pieces), "How many do you need?\n| ");
     assert_eq!(pieces.last(), Some(&Thought::Done));
 }
 

@@ -1,5 +1,6 @@
 //! A language model that answers by a script, well or badly, behind an OpenAI-compatible address.
 
+use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,9 +10,10 @@ use axum::extract::{Json, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 /// What the model is asked.
 #[derive(Clone, Debug)]
@@ -51,6 +53,8 @@ pub(crate) struct Reply {
     status: StatusCode,
     wait: Duration,
     deltas: Vec<Value>,
+    /// After so many of them the rest comes only when this is told.
+    held: Option<(usize, Arc<Notify>)>,
     end: End,
 }
 
@@ -66,7 +70,7 @@ enum End {
 
 impl Reply {
     fn new(deltas: Vec<Value>) -> Self {
-        Self { status: StatusCode::OK, wait: Duration::ZERO, deltas, end: End::Proper }
+        Self { status: StatusCode::OK, wait: Duration::ZERO, deltas, held: None, end: End::Proper }
     }
 
     /// Says this, word by word.
@@ -113,46 +117,86 @@ impl Reply {
         Self { end: End::Stalled, ..self.broken_after(pieces) }
     }
 
+    /// Goes on after so many pieces only when it is told to.
+    pub(crate) fn held_after(self, pieces: usize, until: Arc<Notify>) -> Self {
+        Self { held: Some((pieces, until)), ..self }
+    }
+
     async fn into_response(self) -> Response {
         tokio::time::sleep(self.wait).await;
         if self.status != StatusCode::OK {
             let error = json!({"error": {"message": "no answer today", "type": "server_error"}});
             return (self.status, Json(error)).into_response();
         }
-        let tools = self.deltas.iter().any(|delta| delta.get("tool_calls").is_some());
-        let mut text = String::new();
-        let chunk = |choice: Value| {
+        let reason = if self.deltas.iter().any(|delta| delta.get("tool_calls").is_some()) {
+            "tool_calls"
+        } else {
+            "stop"
+        };
+        let chunk = |delta: &Value, reason: Option<&str>| {
+            let choice = json!({"index": 0, "delta": delta, "finish_reason": reason});
             let chunk = json!({"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "scripted",
                 "choices": [choice]});
             format!("data: {chunk}\n\n")
         };
-        for delta in self.deltas {
-            text.push_str(&chunk(json!({"index": 0, "delta": delta, "finish_reason": null})));
-        }
-        if matches!(self.end, End::Proper) {
-            let reason = if tools { "tool_calls" } else { "stop" };
-            text.push_str(&chunk(json!({"index": 0, "delta": {}, "finish_reason": reason})));
-            text.push_str("data: [DONE]\n\n");
-        }
-        // Torn anywhere: within a line, within a character.
-        let torn: Vec<_> =
-            text.as_bytes().chunks(61).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
-        let cut = match self.end {
-            End::Broken => Some(Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))),
-            _ => None,
+        let chunks: Vec<String> = self.deltas.iter().map(|delta| chunk(delta, None)).collect();
+        let (at_once, until) =
+            self.held.map_or((chunks.len(), None), |(pieces, until)| (pieces, Some(until)));
+        let (first, later) = chunks.split_at(at_once);
+        let end = match self.end {
+            End::Proper => chunk(&json!({}), Some(reason)) + "data: [DONE]\n\n",
+            End::Broken | End::Stalled => String::new(),
         };
-        let stalled = matches!(self.end, End::Stalled);
-        let body = stream::iter(torn.into_iter().chain(cut)).then(async |piece| {
-            tokio::task::yield_now().await;
-            piece
-        });
-        let rest = stream::iter(stalled.then_some(())).then(|()| std::future::pending());
-        let body = body.chain(rest);
+        let body = torn(first.concat())
+            .chain(stream::once(async move {
+                if let Some(until) = until {
+                    until.notified().await;
+                }
+                Ok(Bytes::new())
+            }))
+            .chain(torn(later.concat() + &end))
+            .chain(stream::once(async move {
+                match self.end {
+                    End::Proper => Ok(Bytes::new()),
+                    End::Broken => Err(io::ErrorKind::ConnectionReset.into()),
+                    End::Stalled => std::future::pending().await,
+                }
+            }));
         ([(header::CONTENT_TYPE, "text/event-stream")], Body::from_stream(body)).into_response()
     }
 }
 
+/// Pieces that end anywhere: within a line, within a character.
+fn torn(text: String) -> impl Stream<Item = io::Result<Bytes>> {
+    let pieces: Vec<_> = text.as_bytes().chunks(61).map(Bytes::copy_from_slice).collect();
+    stream::iter(pieces).then(async |piece| {
+        tokio::task::yield_now().await;
+        Ok(piece)
+    })
+}
+
 type Script = dyn Fn(&Asked) -> Reply + Send + Sync;
+
+pub(crate) const FIND: &str = r#"{"query": "нокиан зимняя 205 55 16"}"#;
+pub(crate) const DRAFT: &str = r#"{"items": [{"product_ref": 1, "quantity": 4}]}"#;
+pub(crate) const DELIVER: &str =
+    r#"{"delivery_type": "delivery", "city": "Москва", "address": "улица Ленина, дом 5"}"#;
+pub(crate) const CONFIRM: &str = r#"{"payment_method": "card_on_delivery"}"#;
+
+/// Four at 8990, in kopecks.
+pub(crate) const GOODS: i64 = 4 * 8990 * 100;
+/// With 390 for the delivery.
+pub(crate) const TOTAL: i64 = GOODS + 390 * 100;
+
+/// A model in a hurry: it brings an order to its read-back in one turn of the caller.
+pub(crate) fn order(asked: &Asked) -> Reply {
+    match asked.results.len() {
+        0 => Reply::call("find_products", FIND),
+        1 => Reply::call("create_order_draft", DRAFT),
+        2 => Reply::call("update_order_delivery", DELIVER),
+        _ => Reply::call("confirm_order", CONFIRM),
+    }
+}
 
 type Kept = Arc<Mutex<Vec<Asked>>>;
 
