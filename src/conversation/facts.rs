@@ -22,7 +22,7 @@ pub(super) fn orders(orders: &[OrderSummary], today: NaiveDate, language: Langua
                 "status_label": phrases::status(order.status, language),
                 "open": order.status.is_open(),
                 "total_spoken": phrases::money(order.total, language),
-                "items_summary": order.items_summary,
+                "items_summary": in_speech(&order.items_summary, language),
                 "eta_spoken": order.estimated_delivery.map(|d| language::date(d, today, language)),
             })
         })
@@ -117,5 +117,37 @@ pub(super) fn rejection_code(code: ProblemCode) -> String {
     match serde_json::to_value(code) {
         Ok(Value::String(code)) => code.replace('-', "_"),
         _ => "other".to_owned(),
+    }
+}
+
+/// A summary as the store writes it ("Nokian 205/55 R16 × 4") as it is said: the multiplication sign is a number of pieces.
+fn in_speech(summary: &str, language: Language) -> String {
+    let mut parts = summary.split(" × ");
+    let mut said = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, rest) = part.split_at(digits);
+        match number.parse() {
+            Ok(n) => {
+                said.push_str(", ");
+                said.push_str(&language::count(n, language::Noun::Piece, language));
+            }
+            Err(_) => said.push_str(number),
+        }
+        said.push_str(rest);
+    }
+    said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_multiplication_sign_of_a_summary_is_a_number_of_pieces() {
+        let summary = "Нокиан зимняя 205/55 R16 × 4, Мишлен × 21";
+        let said = "Нокиан зимняя 205/55 R16, четыре штуки, Мишлен, двадцать одна штука";
+        assert_eq!(in_speech(summary, Language::Russian), said);
+        assert_eq!(in_speech("Nokian", Language::English), "Nokian");
     }
 }
