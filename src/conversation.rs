@@ -78,6 +78,8 @@ pub struct Conversation {
     draining: bool,
     last_id: u64,
     silences: u32,
+    /// Clauses in a row that could not be synthesised.
+    unspoken: u32,
     /// The turn whose answer's first frame is still to be played, and when its last sound was.
     unanswered: Option<(TurnId, CallTime)>,
 }
@@ -99,7 +101,7 @@ enum Timer {
     Silence,
     /// The whole call.
     Maximum,
-    /// After a farewell: leave even if its sound never comes, 6 s.
+    /// After a farewell: leave even if its sound never comes, 12 s.
     Leaving,
 }
 
@@ -131,6 +133,7 @@ impl Conversation {
             draining: false,
             last_id: 0,
             silences: 0,
+            unspoken: 0,
             unanswered: None,
         }
     }
@@ -224,12 +227,20 @@ impl Conversation {
                 if let Some(item) = self.item(id) {
                     item.add(&samples);
                 }
+                // Not a frame of it while the caller speaks.
+                self.yield_floor();
             }
-            Speech::Done => {
-                if let Some(item) = self.item(id) {
-                    item.stage = Stage::Complete;
+            Speech::Done => match self.item(id) {
+                // A clause that must be heard was not.
+                Some(item) if item.is_mute() && (item.read_back || item.essential) => {
+                    self.unspoken(id, "no sound came");
                 }
-            }
+                Some(item) => {
+                    item.stage = Stage::Complete;
+                    self.unspoken = 0;
+                }
+                None => {}
+            },
             Speech::Failed { fault } => self.unspoken(id, &format!("{fault:?}")),
         }
     }
@@ -245,15 +256,18 @@ impl Conversation {
     /// A clause could not be synthesised: once more, then without it. A read-back that was not said is no read-back.
     fn unspoken(&mut self, id: RequestId, why: &str) {
         let Some(item) = self.item(id) else { return };
-        if !item.retried && item.played_ms(crate::audio::Rate::HZ_8000) == 0 {
-            item.retried = true;
-            item.stage = Stage::Wanted;
+        if item.retry() {
             return;
         }
-        let item = self.mouth.remove(id);
+        let (read_back, essential) = (item.read_back, item.essential);
+        self.mouth.remove(id);
+        self.interrupted.retain(|item| item.id != id);
         self.note(Note::FellBack { from: "speaking".into(), to: "silence".into(), why: why.to_owned() });
-        if item.is_some_and(|item| item.read_back) && self.consent.void() {
+        self.unspoken += 1;
+        if read_back && self.consent.void() || essential || self.unspoken >= UNSPOKEN {
             self.leave_after(phrases::Fixed::Trouble, Leave::Transfer { summary: self.summary() });
+        } else if self.mouth.is_idle() && !self.timers.contains_key(&Timer::Silence) {
+            self.watch_silence();
         }
     }
 
@@ -333,7 +347,7 @@ impl Conversation {
         while let Some((&timer, _)) = self.timers.iter().find(|(_, due)| **due <= self.now) {
             self.timers.remove(&timer);
             match timer {
-                Timer::Transcript => self.unheard(),
+                Timer::Transcript => self.transcript_overdue(),
                 Timer::Completion => self.thinker_silent(),
                 Timer::Filler => self.filler(),
                 Timer::Action => self.action_overdue(),
@@ -342,12 +356,19 @@ impl Conversation {
                 Timer::Maximum => {
                     self.leave_after(phrases::Fixed::TooLong, Leave::Transfer { summary: self.summary() });
                 }
+                // What is being said is said to its end.
+                Timer::Leaving if self.mouth.is_speaking() => {
+                    self.timers.insert(Timer::Leaving, self.now + LEAVING);
+                }
                 Timer::Leaving => self.leave_now(),
             }
         }
     }
 
     fn silent(&mut self) {
+        if self.leaving.is_some() {
+            return;
+        }
         if self.ear.in_turn() || self.mind.is_thinking() || self.desk.is_busy() {
             return self.watch_silence();
         }
@@ -368,12 +389,14 @@ impl Conversation {
         self.consent.void();
         self.say_fixed(words);
         self.leaving = Some(how);
-        self.timers.insert(Timer::Leaving, self.now + Duration::from_secs(12));
+        self.timers.insert(Timer::Leaving, self.now + LEAVING);
     }
 
     /// Leaves once the last word is out and has had the time to be heard.
     fn maybe_leave(&mut self) {
-        if self.leaving.is_none() || !self.mouth.is_idle() {
+        // Neither while the caller has thought of something else, nor before what they must know of their order.
+        let holds = self.ear.in_turn() || self.turn.awaits_words() || self.desk.owes_an_outcome();
+        if self.leaving.is_none() || !self.mouth.is_idle() || holds {
             self.lingered = 0;
         } else if self.lingered < LINGER_FRAMES {
             self.lingered += 1;
@@ -383,9 +406,13 @@ impl Conversation {
     }
 
     fn leave_now(&mut self) {
-        let Some(how) = self.leaving.take() else { return };
+        let Some(mut how) = self.leaving.take() else { return };
         if self.left || self.hung_up {
             return;
+        }
+        if let Leave::Transfer { summary } = &mut how {
+            // An order may have been settled since.
+            *summary = self.summary();
         }
         self.left = true;
         self.timers.retain(|timer, _| *timer == Timer::Action);
@@ -460,6 +487,10 @@ impl Conversation {
     }
 }
 
+/// How long a farewell's sound is waited for. Chosen: a synthesis may fail once and be asked for again.
+const LEAVING: Duration = Duration::from_secs(12);
+/// Clauses lost in a row after which a person takes over: one may be odd, two are a voice that is gone.
+const UNSPOKEN: u32 = 2;
 /// Silence after the last word before leaving, in frames of 20 ms: 300 ms. A telephone's jitter buffer is thrown away with
 /// the call: measured with a real telephone behind a real Asterisk, the last 100 ms of the goodbye were never heard.
 /// Chosen: three times that; adaptive buffers of the network hold 200 ms as a rule.
