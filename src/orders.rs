@@ -78,6 +78,9 @@ pub struct ActionRequest {
 pub struct Evidence {
     /// SHA-256 over order id, version, total, lines and delivery, in hex: what the read-back was made from.
     pub order_digest: String,
+    /// The order's version that was read back; the store refuses to confirm another. 0 where it tells no versions.
+    #[serde(default)]
+    pub order_version: u32,
     /// SHA-256 of the sentence that was read back, in hex.
     pub read_back_digest: String,
     /// How the caller agreed.

@@ -91,6 +91,7 @@ impl Consent {
         }
         let evidence = Evidence {
             order_digest: digest(&pending.order),
+            order_version: pending.order.version,
             read_back_digest: hex(&Sha256::digest(pending.text.as_bytes())),
             assent,
             read_back_ended_ms: ended.as_ms(),

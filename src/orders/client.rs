@@ -105,7 +105,7 @@ impl<T: Transport> StoreClient<T> {
             on_attempt(attempt);
         };
         let outcome = if action.mutates() {
-            self.mutate(action, request.key, call, deadline, &mut on_attempt).await
+            self.mutate(request, call, deadline, &mut on_attempt).await
         } else {
             match self.read(action, deadline, &mut on_attempt).await {
                 Ok(outcome) => outcome,
@@ -189,16 +189,18 @@ impl<T: Transport> StoreClient<T> {
 
     async fn mutate(
         &self,
-        action: &OrderAction,
-        key: Option<Uuid>,
+        asked: &ActionRequest,
         call: CallId,
         deadline: Instant,
         on_attempt: &mut (dyn FnMut(Attempt) + Send),
     ) -> ActionOutcome {
+        let action = &asked.action;
         const UNAVAILABLE: ActionOutcome = ActionOutcome::Unavailable { reason: Unavailable::Store };
-        let Some(request) = change(action, key, call) else {
+        let Some(mut request) = change(action, asked.key, call) else {
             return UNAVAILABLE;
         };
+        // What was read back and nothing else: a change that arrives late must not be agreed to.
+        request.version = asked.evidence.as_ref().map(|evidence| evidence.order_version).filter(|v| *v > 0);
         // A mutation is never the probe of a half-open breaker, so a read goes before it.
         if self.breaker.state() == BreakerState::HalfOpen {
             let probe = match order_of(action) {
@@ -412,7 +414,14 @@ fn change(action: &OrderAction, key: Option<Uuid>, call: CallId) -> Option<Store
         // What is not known is left out rather than sent empty.
         fields.retain(|_, value| !value.is_null() && value != "");
     }
-    Some(StoreRequest { method, path, query: Vec::new(), body: Some(body.to_string().into()), key })
+    Some(StoreRequest {
+        method,
+        path,
+        query: Vec::new(),
+        body: Some(body.to_string().into()),
+        key,
+        version: None,
+    })
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ fn phone() -> PhoneNumber {
 fn request(action: OrderAction) -> ActionRequest {
     let evidence = Evidence {
         order_digest: "aa".to_owned(),
+        order_version: 3,
         read_back_digest: "bb".to_owned(),
         assent: Assent::Spoken { transcript: "да, конечно, Ольга".to_owned() },
         read_back_ended_ms: 1,

@@ -45,6 +45,7 @@ fn order(status: OrderStatus, version: u32) -> Order {
 fn request(action: OrderAction) -> ActionRequest {
     let evidence = matches!(action, OrderAction::Confirm { .. }).then(|| Evidence {
         order_digest: "version 3".to_owned(),
+        order_version: 3,
         read_back_digest: String::new(),
         assent: Assent::Keyed,
         read_back_ended_ms: 1,

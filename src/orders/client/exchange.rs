@@ -33,11 +33,13 @@ pub struct StoreRequest {
     pub body: Option<Bytes>,
     /// Sent as `Idempotency-Key`.
     pub key: Option<Uuid>,
+    /// Sent as `If-Match`: the version that the order must still have.
+    pub version: Option<u32>,
 }
 
 impl StoreRequest {
     pub(super) fn get(path: impl Into<String>, query: Vec<(&'static str, String)>) -> Self {
-        Self { method: "GET", path: path.into(), query, body: None, key: None }
+        Self { method: "GET", path: path.into(), query, body: None, key: None, version: None }
     }
 
     /// Whether it may change something in the store.

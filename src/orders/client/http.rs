@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, IF_MATCH, LOCATION, RETRY_AFTER,
+};
 use reqwest::{Client, Method, redirect};
 use secrecy::ExposeSecret;
 use url::Url;
@@ -93,6 +95,9 @@ impl Transport for Http {
         }
         if let Some(key) = request.key {
             builder = builder.header("Idempotency-Key", key.to_string());
+        }
+        if let Some(version) = request.version {
+            builder = builder.header(IF_MATCH, format!("\"{version}\""));
         }
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, "application/json").body(body.clone());

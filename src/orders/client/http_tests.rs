@@ -13,7 +13,7 @@ use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::*;
 use crate::ids::{PhoneNumber, RequestId};
-use crate::orders::PaymentMethod;
+use crate::orders::{Assent, Evidence, PaymentMethod};
 
 const ORDER: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
 
@@ -30,7 +30,15 @@ fn settings(base_url: String) -> Settings {
 
 async fn act(client: &StoreClient, action: OrderAction) -> (ActionOutcome, Vec<Attempt>) {
     let key = action.mutates().then(|| Uuid::from_u128(7));
-    let request = ActionRequest { id: RequestId(1), action, key, evidence: None };
+    let evidence = matches!(action, OrderAction::Confirm { .. }).then(|| Evidence {
+        order_digest: String::new(),
+        order_version: 3,
+        read_back_digest: String::new(),
+        assent: Assent::Keyed,
+        read_back_ended_ms: 1,
+        assent_began_ms: 2,
+    });
+    let request = ActionRequest { id: RequestId(1), action, key, evidence };
     let mut attempts = Vec::new();
     let deadline = Instant::now() + Duration::from_secs(60);
     let outcome = client.perform(&request, CallId(Uuid::nil()), deadline, |a| attempts.push(a)).await;
@@ -67,12 +75,13 @@ async fn raw_server(answers: Vec<&'static str>) -> String {
 }
 
 #[tokio::test]
-async fn a_confirmation_carries_token_and_key_and_is_read_to_the_kopeck() {
+async fn a_confirmation_carries_token_key_and_version_and_is_read_to_the_kopeck() {
     let server = MockServer::start().await;
     Mock::given(method("POST"))
         .and(path(format!("/shop/api/v1/orders/{ORDER}/confirm")))
         .and(header("authorization", "Bearer a-token-of-the-tests"))
         .and(header("idempotency-key", Uuid::from_u128(7).to_string()))
+        .and(header("if-match", "\"3\""))
         .and(body_json(json!({"payment_method": "online", "send_sms_confirmation": true})))
         .respond_with(placed().insert_header("Idempotent-Replayed", "true"))
         .expect(1)
