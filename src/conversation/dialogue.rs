@@ -144,11 +144,7 @@ impl Conversation {
     fn answer_to_read_back(&mut self, text: &str) {
         let answer = language::answer(text, self.language);
         if self.consent.is_reading() {
-            // They spoke over it. A yes to half of it is none: if it was cut off it is read again, else it goes on.
-            // Anything else changes it.
-            if answer == language::Answer::Yes && self.mouth.holds_read_back() {
-                return;
-            }
+            // They spoke over it. A yes to half of it is none: read it again. Anything else changes it.
             if answer == language::Answer::Yes
                 && let Some(pending) = self.consent.pending().cloned()
             {

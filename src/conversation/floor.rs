@@ -230,10 +230,12 @@ impl Conversation {
     }
 
     /// Words too short to have cut the agent off ("no", "stop") end what it is saying none the less: their answer must not
-    /// wait behind it. A yes lets it go on, and so does whoever is being said goodbye to.
+    /// wait behind it. A yes lets it go on, unless that is a read-back, which begins anew; and so does whoever is being
+    /// said goodbye to.
     fn stop_for(&mut self, text: &str) {
         let yes = language::answer(text, self.language) == language::Answer::Yes;
-        if !yes && self.leaving.is_none() && self.mouth.holds_what_may_be_cut() {
+        if (!yes || self.consent.is_reading()) && self.leaving.is_none() && self.mouth.holds_what_may_be_cut()
+        {
             self.barge_in();
         }
     }

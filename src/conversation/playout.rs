@@ -247,11 +247,6 @@ impl Playout {
         self.items.iter().any(|item| !item.essential)
     }
 
-    /// Whether a read-back is being said, or is to be.
-    pub(super) fn holds_read_back(&self) -> bool {
-        self.items.iter().any(|item| item.read_back)
-    }
-
     /// Whether there is nothing to say.
     pub(super) fn is_idle(&self) -> bool {
         self.items.is_empty() && self.fade.is_empty()
