@@ -183,7 +183,7 @@ impl Conversation {
 
     /// Whether nothing more will ever come out: the caller has gone and no order action is open.
     pub fn is_over(&self) -> bool {
-        (self.hung_up || self.left) && self.out.is_empty() && !self.desk.is_busy()
+        (self.hung_up || self.left) && self.out.is_empty() && self.desk.is_settled()
     }
 
     fn wakes_at(&self) -> Option<CallTime> {
@@ -382,7 +382,7 @@ impl Conversation {
 
     /// Says goodbye (or why a person takes over), then leaves. A draft does not outlive the talk.
     fn leave_after(&mut self, words: phrases::Fixed, how: Leave) {
-        if self.leaving.is_some() || self.hung_up {
+        if self.leaving.is_some() || self.hung_up || self.left {
             return;
         }
         self.abandon_thought();
