@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 /// What comes over the connection.
 #[derive(Clone, Debug)]
-pub enum Part {
+pub(crate) enum Part {
     Bytes(Vec<u8>),
     Pause(Duration),
     /// The connection is closed in the middle.
@@ -27,7 +27,7 @@ pub enum Part {
 
 /// One answer to one request.
 #[derive(Clone, Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     status: u16,
     kind: &'static str,
     /// Before the head of the answer is sent.
@@ -37,9 +37,9 @@ pub struct Reply {
 
 /// The server; it ends with the test's runtime.
 #[derive(Clone, Debug)]
-pub struct ScriptedOpenAi {
+pub(crate) struct ScriptedOpenAi {
     /// The base address, to which `/chat/completions` is added.
-    pub url: String,
+    pub(crate) url: String,
     script: Arc<Script>,
 }
 
@@ -53,22 +53,22 @@ struct Script {
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub struct Request {
-    pub path: &'static str,
-    pub authorization: Option<String>,
-    pub body: Bytes,
+pub(crate) struct Request {
+    pub(crate) path: &'static str,
+    pub(crate) authorization: Option<String>,
+    pub(crate) body: Bytes,
 }
 
 impl Request {
     /// Its JSON.
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
 
 impl ScriptedOpenAi {
     /// Listens on loopback.
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let script = Arc::<Script>::default();
         let router = Router::new()
@@ -82,32 +82,32 @@ impl ScriptedOpenAi {
     }
 
     /// The next answer of the language model.
-    pub fn chat(&self, reply: Reply) -> &Self {
+    pub(crate) fn chat(&self, reply: Reply) -> &Self {
         self.script.chat.lock().unwrap().push_back(reply);
         self
     }
 
     /// The next answer of the recogniser.
-    pub fn transcription(&self, reply: Reply) -> &Self {
+    pub(crate) fn transcription(&self, reply: Reply) -> &Self {
         self.script.transcriptions.lock().unwrap().push_back(reply);
         self
     }
 
     /// The next answer of the voice.
-    pub fn speech(&self, reply: Reply) -> &Self {
+    pub(crate) fn speech(&self, reply: Reply) -> &Self {
         self.script.speech.lock().unwrap().push_back(reply);
         self
     }
 
     /// What was asked so far.
-    pub fn requests(&self) -> Vec<Request> {
+    pub(crate) fn requests(&self) -> Vec<Request> {
         self.script.requests.lock().unwrap().clone()
     }
 }
 
 impl Reply {
     /// Server-sent events, one part each, and `[DONE]`.
-    pub fn events(events: &[Value]) -> Self {
+    pub(crate) fn events(events: &[Value]) -> Self {
         let mut parts: Vec<Part> =
             events.iter().map(|event| Part::Bytes(format!("data: {event}\n\n").into_bytes())).collect();
         parts.push(Part::Bytes(b"data: [DONE]\n\n".to_vec()));
@@ -115,14 +115,14 @@ impl Reply {
     }
 
     /// Words, one event each.
-    pub fn words(words: &[&str]) -> Self {
+    pub(crate) fn words(words: &[&str]) -> Self {
         let mut events: Vec<Value> = words.iter().map(|word| delta(json!({"content": word}))).collect();
         events.push(finish("stop"));
         Self::events(&events)
     }
 
     /// Words and tool calls (name, arguments), each call whole in one event.
-    pub fn calls(words: &[&str], calls: &[(&str, &str)]) -> Self {
+    pub(crate) fn calls(words: &[&str], calls: &[(&str, &str)]) -> Self {
         let mut events: Vec<Value> = words.iter().map(|word| delta(json!({"content": word}))).collect();
         for (n, (name, arguments)) in calls.iter().enumerate() {
             events.push(delta(json!({"tool_calls": [{
@@ -135,19 +135,19 @@ impl Reply {
     }
 
     /// An error as OpenAI words it.
-    pub fn error(status: u16) -> Self {
+    pub(crate) fn error(status: u16) -> Self {
         let body = json!({"error": {"message": "scripted", "type": "x", "param": null, "code": null}});
         Self { status, ..Self::body("application/json", body.to_string().into_bytes()) }
     }
 
     /// Anything.
-    pub fn body(kind: &'static str, body: Vec<u8>) -> Self {
+    pub(crate) fn body(kind: &'static str, body: Vec<u8>) -> Self {
         Self { status: 200, kind, delay: Duration::ZERO, parts: vec![Part::Bytes(body)] }
     }
 
     /// All bytes joined and torn into pieces of so many, also within a character.
     #[must_use]
-    pub fn torn(mut self, bytes: usize) -> Self {
+    pub(crate) fn torn(mut self, bytes: usize) -> Self {
         let all: Vec<u8> = self
             .parts
             .iter()
@@ -159,7 +159,7 @@ impl Reply {
 
     /// Only the first parts, then the connection breaks.
     #[must_use]
-    pub fn breaking_after(mut self, parts: usize) -> Self {
+    pub(crate) fn breaking_after(mut self, parts: usize) -> Self {
         self.parts.truncate(parts);
         self.parts.push(Part::Break);
         self
@@ -167,34 +167,34 @@ impl Reply {
 
     /// Only the first parts, then the answer ends as if it were whole.
     #[must_use]
-    pub fn ending_after(mut self, parts: usize) -> Self {
+    pub(crate) fn ending_after(mut self, parts: usize) -> Self {
         self.parts.truncate(parts);
         self
     }
 
     /// Nothing happens for a while after so many parts.
     #[must_use]
-    pub fn pausing_after(mut self, parts: usize, pause: Duration) -> Self {
+    pub(crate) fn pausing_after(mut self, parts: usize, pause: Duration) -> Self {
         self.parts.insert(parts, Part::Pause(pause));
         self
     }
 
     /// The answer's head comes late.
     #[must_use]
-    pub fn delayed(mut self, delay: Duration) -> Self {
+    pub(crate) fn delayed(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 }
 
 /// An event with a piece of the first choice.
-pub fn delta(delta: Value) -> Value {
+pub(crate) fn delta(delta: Value) -> Value {
     json!({"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "scripted",
         "choices": [{"index": 0, "delta": delta, "finish_reason": null}]})
 }
 
 /// The last event.
-pub fn finish(reason: &str) -> Value {
+pub(crate) fn finish(reason: &str) -> Value {
     json!({"id": "x", "object": "chat.completion.chunk", "created": 1, "model": "scripted",
         "choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
 }
