@@ -60,8 +60,9 @@ async fn an_order_whose_tool_calls_come_in_single_characters_is_placed_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_agrees_and_hangs_up_at_once_has_ordered() {
     let (shop, _model, house) = open(order).await;
-    let told = house.call(vec![say("ru_nokian"), press('1'), hang_up_at_once()]).await;
+    let told = house.call_in_english(vec![say("en_nokian"), press('1'), hang_up_at_once()]).await;
     assert_eq!((told.read_backs(), told.agreed()), (1, 1), "{told}");
+    assert!(told.answer(1).contains("Nokian winter tire 205/55 R16, four pieces"), "{told}");
     assert_eq!(shop.orders(told.call).await, [placed(TOTAL)], "{told}");
     close(shop, house).await;
 }
@@ -242,6 +243,67 @@ async fn a_model_that_was_talked_into_a_price_neither_changes_it_nor_orders_by_i
     assert_eq!(asked[2].errors(), ["wrong_arguments"], "{told}");
     assert!(told.answer(3).contains("Итого тридцать шесть тысяч триста пятьдесят рублей"), "{told}");
     assert_eq!((told.read_backs(), told.agreed()), (1, 1), "only the yes to the read-back counts\n{told}");
+    assert_eq!(shop.orders(told.call).await, [placed(TOTAL)], "{told}");
+    close(shop, house).await;
+}
+
+/// Holds the store's orders back until the caller's turn of this number is understood.
+async fn hold_orders(shop: &Shop, house: &House, from: impl Fn(&Note) -> bool, turn: usize) {
+    let mut events = house.voice.observer.listen();
+    let mut held = None;
+    let mut turns = 0;
+    while let Ok(event) = events.recv().await {
+        let Happening::Noted { note } = &event.what else { continue };
+        if held.is_none() && from(note) {
+            let mut lock = shop.pool.begin().await.unwrap();
+            sqlx::raw_sql("lock table orders.orders in exclusive mode").execute(&mut *lock).await.unwrap();
+            held = Some(lock);
+        }
+        turns += usize::from(matches!(note, Note::Understood { .. }));
+        if turns == turn {
+            break;
+        }
+    }
+    held.expect("it was held").rollback().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_while_the_store_is_slow_to_draft_make_no_second_order() {
+    let (shop, _model, house) = open(|asked| match (asked.turn, asked.results.len()) {
+        (1, 0) => Reply::call("find_products", FIND),
+        (_, 2) => Reply::call("update_order_delivery", DELIVER),
+        (_, 3) => Reply::call("confirm_order", CONFIRM),
+        // In the first turn, and again when it has been interrupted.
+        _ => Reply::call("create_order_draft", DRAFT),
+    })
+    .await;
+    let found = |note: &Note| matches!(note, Note::Gave { tool, .. } if tool == "find_products");
+    let held = hold_orders(&shop, &house, found, 2);
+    let told = house.call(vec![say("ru_nokian"), say("ru_four"), press('1'), hang_up()]);
+    let (told, ()) = tokio::join!(told, held);
+    told.check();
+    assert!(told.answer(1).contains("Одну минуту"), "{told}");
+    let orders = shop.orders(told.call).await;
+    let kept: Vec<_> = orders.iter().filter(|(state, _)| state != "cancelled").collect();
+    assert_eq!(kept, [&placed(TOTAL)], "{orders:?}\n{told}");
+    close(shop, house).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_yes_said_twice_while_the_store_is_slow_orders_once() {
+    let (shop, _model, house) = open(|asked| match asked.turn {
+        1 => order(asked),
+        _ => Reply::say("Всё готово."),
+    })
+    .await;
+    let read_back = |note: &Note| matches!(note, Note::ReadBack { .. });
+    let held = hold_orders(&shop, &house, read_back, 3);
+    let told = house.call(vec![say("ru_nokian"), say("ru_yes"), say("ru_yes"), hang_up()]);
+    let (told, ()) = tokio::join!(told, held);
+    told.check();
+    assert!(told.answer(2).contains("Одну минуту"), "{told}");
+    assert_eq!(told.said().matches("оформлен.").count(), 1, "{told}");
+    assert_eq!(told.agreed(), 1, "{told}");
     assert_eq!(shop.orders(told.call).await, [placed(TOTAL)], "{told}");
     close(shop, house).await;
 }

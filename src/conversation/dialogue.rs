@@ -181,7 +181,8 @@ impl Conversation {
 
     /// Reads an order back; the caller's yes is asked for.
     pub(super) fn read_back(&mut self, mut pending: super::consent::Pending) {
-        let text = super::phrases::read_back(&pending.order, pending.payment, self.language);
+        let found = &self.mind.briefing.products;
+        let text = super::phrases::read_back(&pending.order, found, pending.payment, self.language);
         self.mind.remember_agent(&text);
         let clauses = language::clauses(&text).iter().map(|clause| self.say_clause(clause, true)).collect();
         pending.text = text;

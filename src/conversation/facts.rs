@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::conversation::phrases;
 use crate::language::{self, Language};
-use crate::orders::{Order, OrderSummary, PickupPoint, ProblemCode, Product};
+use crate::orders::{Order, OrderLine, OrderSummary, PickupPoint, ProblemCode, Product};
 
 /// `get_order_status`.
 pub(super) fn orders(orders: &[OrderSummary], today: NaiveDate, language: Language) -> Value {
@@ -56,14 +56,20 @@ pub(super) fn name(product: &Product, language: Language) -> &str {
     product.attributes.get(key).map_or(product.name.as_str(), String::as_str)
 }
 
+/// The same of an order's line: the store's orders are in the catalogue's language, what was found of it has more.
+pub(super) fn line_name<'a>(line: &'a OrderLine, found: &'a [Product], language: Language) -> &'a str {
+    let product = line.product_id.and_then(|id| found.iter().find(|product| product.id == id));
+    product.map_or(line.name.as_str(), |product| name(product, language))
+}
+
 /// `create_order_draft`.
-pub(super) fn draft(order: &Order, language: Language) -> Value {
+pub(super) fn draft(order: &Order, found: &[Product], language: Language) -> Value {
     let lines: Vec<Value> = order
         .lines
         .iter()
         .map(|line| {
             json!({
-                "name": line.name,
+                "name": line_name(line, found, language),
                 "quantity": line.quantity,
                 "total_spoken": phrases::money(line.total, language),
             })

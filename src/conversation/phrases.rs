@@ -3,9 +3,10 @@
 
 use chrono::NaiveDate;
 
+use crate::conversation::facts::line_name;
 use crate::language::{self, Language};
 use crate::orders::{
-    Confirmation, Delivery, DeliveryTerms, Money, Order, OrderStatus, PaymentMethod, ProblemCode,
+    Confirmation, Delivery, DeliveryTerms, Money, Order, OrderStatus, PaymentMethod, ProblemCode, Product,
 };
 
 use Language::{English, Russian};
@@ -79,16 +80,22 @@ fn destination(terms: &DeliveryTerms, language: Language) -> String {
     }
 }
 
-/// The whole order, read back before the caller's yes.
-pub(super) fn read_back(order: &Order, method: PaymentMethod, language: Language) -> String {
+/// The whole order, read back before the caller's yes; its goods by the names under which they were found.
+pub(super) fn read_back(
+    order: &Order,
+    found: &[Product],
+    method: PaymentMethod,
+    language: Language,
+) -> String {
     let lines = order
         .lines
         .iter()
         .map(|line| {
             let count = language::count(u64::from(line.quantity), language::Noun::Piece, language);
+            let name = line_name(line, found, language);
             match language {
-                Russian => format!("{}, {count}, по {}", line.name, money(line.unit, language)),
-                English => format!("{}, {count}, {} each", line.name, money(line.unit, language)),
+                Russian => format!("{name}, {count}, по {}", money(line.unit, language)),
+                English => format!("{name}, {count}, {} each", money(line.unit, language)),
             }
         })
         .collect::<Vec<_>>()

@@ -83,7 +83,7 @@ impl Conversation {
         }
         match purpose {
             Purpose::Tool(call) if !self.hung_up && !self.left && self.mind.briefing.draft.is_none() => {
-                self.record(call, facts::draft(&order, self.language));
+                self.record(call, facts::draft(&order, &self.mind.briefing.products, self.language));
                 self.mind.briefing.draft = Some(order);
             }
             _ => self.drop_order(&order, UNFINISHED),
@@ -107,7 +107,7 @@ impl Conversation {
             ActionOutcome::PickupPoints { points } => return self.points_settled(call, points),
             ActionOutcome::Drafted { order } => {
                 self.desk.baskets += 1;
-                let result = facts::draft(&order, language);
+                let result = facts::draft(&order, &self.mind.briefing.products, language);
                 self.mind.briefing.draft = Some(order);
                 result
             }

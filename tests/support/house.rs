@@ -136,8 +136,12 @@ impl House {
         self.call_to("100", steps).await
     }
 
-    /// The same, having dialled this number.
-    pub(crate) async fn call_to(&self, exten: &str, steps: Vec<Step>) -> Told {
+    /// The same in English.
+    pub(crate) async fn call_in_english(&self, steps: Vec<Step>) -> Told {
+        self.call_to("200", steps).await
+    }
+
+    async fn call_to(&self, exten: &str, steps: Vec<Step>) -> Told {
         let call = Uuid::new_v4();
         let mut script = Script::new(steps);
         script.quiet_ms = 600;
