@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use orderline::call::Happening;
-use orderline::config::Config;
 use orderline::conversation::event::Note;
 use orderline::orders::client::BreakerState;
 use orderline::postgres::Cluster;
@@ -61,15 +60,14 @@ async fn a_store_that_goes_away_before_the_yes_is_told_and_nothing_is_ordered() 
 async fn a_postgresql_that_goes_away_before_the_yes_leaves_the_order_unknown_until_it_is_found_out() {
     let place = tempfile::tempdir().unwrap();
     std::fs::set_permissions(place.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    let (folder, journal) = (place.path().join("pg"), place.path().join("journal"));
+    let folder = place.path().join("pg");
     let cluster = Cluster::start(&folder).await.unwrap();
     let model = Model::start(order_then_look).await;
     let shop = Shop::open_on(&cluster).await;
-    let configured = |config: &mut Config| {
-        config.audit.journal.clone_from(&journal);
+    let house = House::open(&model.url, &shop.base, |config| {
         config.audit.database_url = Some(shop.database_url.clone().into());
-    };
-    let house = House::open(&model.url, &shop.base, configured).await;
+    })
+    .await;
     let steps = vec![say("ru_nokian"), say("ru_yes"), say("ru_winter"), hang_up()];
     let goes_away = async {
         read_back(&house).await;
@@ -80,11 +78,10 @@ async fn a_postgresql_that_goes_away_before_the_yes_leaves_the_order_unknown_unt
     assert!(told.answer(2).contains("Магазин пока не ответил"), "{told}");
     assert!(told.answer(2).contains("второй раз оформлять не нужно"), "{told}");
     assert!(told.answer(3).contains("недоступна"), "{told}");
-    let cluster = Cluster::start(&folder).await.unwrap();
-    house.close().await;
+    assert_eq!(told.agreed(), 1, "{told}");
 
-    // The next start finds out: the order is still what the caller has just agreed to.
-    let house = House::open(&model.url, &shop.base, configured).await;
+    // It is found out when PostgreSQL is back: the order is still what the caller has just agreed to.
+    let cluster = Cluster::start(&folder).await.unwrap();
     let found_out = async {
         while shop.orders(told.call).await != [("new".to_owned(), TOTAL)] {
             tokio::time::sleep(Duration::from_millis(50)).await;
