@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 mod answer;
 mod cardinal;
+mod claim;
 mod clause;
 mod date;
 mod digits;
@@ -27,6 +28,7 @@ mod unfinished;
 
 pub use answer::{Answer, answer};
 pub use cardinal::{Case, Gender, cardinal, cardinal_in};
+pub use claim::claims_placed;
 pub use clause::{ClauseSplitter, clauses};
 pub use date::{date, days, weekday};
 pub use digits::{digits, house, order_number, phone};

@@ -104,6 +104,7 @@ impl Conversation {
     pub(super) fn caller_said(&mut self, text: &str) {
         self.mind.understood += 1;
         self.mind.rounds = 0;
+        self.mind.briefing.fell_back = false;
         self.abandon_thought();
         self.mind.history.push(Message::Caller { text: text.to_owned() });
         if self.leaving.is_some() {
@@ -271,16 +272,33 @@ impl Conversation {
                 self.mind.words.push_str(&text);
                 let clauses = self.mind.splitter.as_mut().map_or_else(Vec::new, |s| s.push(&text));
                 for clause in clauses {
-                    self.say_clause(&clause, false);
+                    self.say_thought(&clause);
                 }
             }
             Thought::ToolCall { call_ref, tool, arguments } => {
                 self.mind.calls.push(Called { call_ref, tool, arguments });
             }
-            Thought::FellBack { from, to, why } => self.note(Note::FellBack { from, to, why }),
+            Thought::FellBack { from, to, why } => {
+                self.mind.briefing.fell_back = true;
+                self.note(Note::FellBack { from, to, why });
+            }
             Thought::Done => self.thought_whole(),
             Thought::Failed { fault } => self.thinker_failed(id, &format!("{fault:?}")),
         }
+    }
+
+    /// Says a thinker's clause, unless it claims an order that nothing committed stands behind: success is spoken from an
+    /// outcome and from nothing else, whatever a model believes or was talked into.
+    fn say_thought(&mut self, clause: &str) {
+        let facts = &self.mind.briefing;
+        // A status that was told may rightly be "confirmed".
+        let may_be_true = facts.placed.is_some() || facts.draft.is_none() && !facts.orders.is_empty();
+        if !may_be_true && language::claims_placed(clause, self.language) {
+            self.mind.words = self.mind.words.replacen(clause.trim(), "", 1);
+            let why = "it says that an order is placed, and none is".to_owned();
+            return self.note(Note::FellBack { from: "thinking".into(), to: "silence".into(), why });
+        }
+        self.say_clause(clause, false);
     }
 
     fn thought_whole(&mut self) {
@@ -288,7 +306,7 @@ impl Conversation {
         self.mind.thinking = None;
         let rest = self.mind.splitter.take().map_or_else(Vec::new, |mut splitter| splitter.finish());
         for clause in rest {
-            self.say_clause(&clause, false);
+            self.say_thought(&clause);
         }
         let words = std::mem::take(&mut self.mind.words);
         let calls = std::mem::take(&mut self.mind.calls);

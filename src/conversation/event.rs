@@ -246,6 +246,10 @@ pub struct Briefing {
     pub awaiting_yes: bool,
     /// Whether this call may be transferred to a person.
     pub can_transfer: bool,
+    /// The language model failed since the caller's last words: what took over goes on with the turn, so that a dead model
+    /// is waited for once.
+    #[serde(default)]
+    pub fell_back: bool,
 }
 
 /// Words to be spoken.

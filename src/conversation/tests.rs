@@ -380,3 +380,19 @@ fn a_request_id_of_an_abandoned_thought_changes_nothing() {
     stage.pass(500, false);
     assert_eq!(stage.said.len(), said);
 }
+
+#[test]
+fn a_thinker_that_claims_an_order_is_not_believed_and_not_heard() {
+    let lies = scripted(vec![
+        words("Your order has been placed. You will like it."),
+        words("Your order is confirmed."),
+    ]);
+    let mut stage = Stage::new(lies, good_shop());
+    stage.listen();
+    stage.say("order something");
+    assert!(!stage.said.iter().any(|s| s.contains("placed")), "{:?}", stage.said);
+    assert_eq!(stage.last_said(), "You will like it.");
+    stage.say("is it ordered");
+    assert!(!stage.said.iter().any(|s| s.contains("confirmed")), "{:?}", stage.said);
+    assert!(stage.said.iter().any(|s| s.contains("say it again")), "{:?}", stage.said);
+}

@@ -323,5 +323,5 @@ async fn the_rules_go_on_where_a_stream_broke_off_and_half_a_clause_is_not_said(
     server.chat(Reply::words(&["Есть две модели. Первая сто", "ит"]).breaking_after(2));
     let model = Arc::new(engine(settings(&server)));
     let thinking = Fallback::new(model, Arc::new(Rules), ("openai", "rules"), Handle::current());
-    assert_eq!(words(&pieces(&thinking).await), "Есть две модели. По правилам.");
+    assert_eq!(words(&pieces(&thinking).await), "Есть две модели.\nПо правилам.");
 }

@@ -46,6 +46,9 @@ impl Fallback {
 
 impl Thinking for Fallback {
     fn complete(&self, request: Completion, cancel: CancellationToken, inbox: Inbox) -> Result<(), Full> {
+        if request.briefing.fell_back {
+            return self.secondary.complete(request, cancel, inbox);
+        }
         let takeover =
             Takeover { secondary: Arc::clone(&self.secondary), names: self.names, request, cancel, inbox };
         if !self.breaker.admits() {
