@@ -361,6 +361,15 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_readme_is_a_configuration_but_for_its_files() {
+        let (_, after) = include_str!("../README.md").split_once("```toml").unwrap();
+        let (example, _) = after.split_once("```").unwrap();
+        let Problems(problems) = read(example, &[]).unwrap_err();
+        let missing = problems.iter().filter(|problem| problem.contains("_file: expected a readable file"));
+        assert_eq!((missing.count(), problems.len()), (2, 2), "{problems:#?}");
+    }
+
+    #[test]
     fn every_setting_of_the_sample_is_known_and_has_its_default_there() {
         let secret = "0123456789abcdef0123456789abcdef";
         // What the sample leaves to the environment, or names as a file that does not exist here.
