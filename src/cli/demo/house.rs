@@ -81,7 +81,9 @@ impl House {
         config.audit.database_url = Some(database_url.into());
         config.tape.dir.clone_from(&args.tape);
         config.hearing.whisper.model = samples.join("stt-demo/ggml-tires-q5_0.bin");
-        let voice = Voice::start(&config, Arc::new(String::new)).await?;
+        let figures = telemetry::Figures::install()?;
+        tokio::spawn(figures.clone().keep_up());
+        let voice = Voice::start(&config, Arc::new(move || figures.render())).await?;
         let ready_after = began.elapsed();
         let audit = config.audit.clone();
         Ok(Self { pool, store, voice, audit, ready_after, stop_store, serving_store, _log: log })
