@@ -1,8 +1,8 @@
 //! The built-in thinker: it takes orders and tells where they are by rules alone, in Russian and English, with no network
 //! and no model. It answers at once, and takes over in the middle of a call when a model fails.
 //!
-//! It has no memory. Each time it reads the call's history and facts ([`State`]), hears what the caller last said
-//! ([`Heard`](heard::Heard)), and decides on one sentence or one tool call ([`decide`]): whatever is wanted is collected
+//! It has no memory. Each time it reads the call's history and facts (`State`), hears what the caller last said
+//! (`Heard`), and decides on one sentence or one tool call ([`decide`]): whatever is wanted is collected
 //! from all that the caller has said, in whatever order, and the one next thing that is missing is asked for. What a shop
 //! sells it learns from the shop ([`Lexicon`]) and from what was found.
 
