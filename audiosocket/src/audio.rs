@@ -141,8 +141,32 @@ impl Audio {
 
     /// How long this sounds, in microseconds.
     pub fn duration_us(&self) -> u64 {
-        // At most 32,767 samples: the product fits in 35 bits.
-        self.payload.len() as u64 / 2 * 1_000_000 / u64::from(self.rate.hz())
+        Self::payload_us(self.rate, self.payload.len())
+    }
+
+    /// The rate and payload of the audio message that stands whole at the front of these bytes; none where something else
+    /// does, where a part is missing or where [`Audio::new`] would refuse the payload. What a server does fifty times a
+    /// second instead of decoding; whatever it leaves is the [`Decoder`](crate::Decoder)'s.
+    ///
+    /// ```
+    /// use audiosocket::{Audio, SampleRate};
+    /// let bytes = [0x10, 0x00, 0x02, 0x01, 0x00, 0x03, 0x00];
+    /// assert_eq!(Audio::peek(&bytes), Some((SampleRate::Hz8000, &[0x01, 0x00][..])));
+    /// assert_eq!(Audio::peek(&bytes[..4]), None);
+    /// assert_eq!(Audio::peek(&bytes[5..]), None);
+    /// ```
+    pub fn peek(bytes: &[u8]) -> Option<(SampleRate, &[u8])> {
+        let [kind, high, low, rest @ ..] = bytes else { return None };
+        let rate = SampleRate::from_kind(*kind)?;
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        let payload = rest.get(..length)?;
+        (length > 0 && length % 2 == 0).then_some((rate, payload))
+    }
+
+    /// How long a payload of so many bytes sounds, in microseconds.
+    pub fn payload_us(rate: SampleRate, bytes: usize) -> u64 {
+        // At most 65,535 bytes: the product fits in 36 bits.
+        bytes as u64 / 2 * 1_000_000 / u64::from(rate.hz())
     }
 
     /// Appends one audio message from samples, without an [`Audio`] in between: what a server does fifty times a
@@ -166,8 +190,12 @@ impl Audio {
 }
 
 fn put_samples(samples: &[i16], out: &mut BytesMut) {
-    for sample in samples {
-        out.put_i16_le(*sample);
+    // Room first: appending one by one looks for it each time, which took as long as the rest of encoding a frame.
+    let start = out.len();
+    out.resize(start + samples.len() * 2, 0);
+    let room = out.get_mut(start..).unwrap_or_default();
+    for (place, sample) in room.chunks_exact_mut(2).zip(samples) {
+        place.copy_from_slice(&sample.to_le_bytes());
     }
 }
 

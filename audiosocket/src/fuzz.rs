@@ -2,22 +2,33 @@
 
 use bytes::BytesMut;
 
-use crate::{DecodeError, Decoder, Message};
+use crate::{DecodeError, Decoder, HEADER_BYTES, MAX_PAYLOAD_BYTES, Message};
 
-/// Decodes the bytes whole and in pieces whose sizes the bytes themselves choose, and asserts that both give the same
-/// messages, that these encode to the very bytes they came from, and that what is salvaged is no longer malformed.
+/// What a buffer may hold that is read into piece by piece: the longest message and the piece, and as much again, which is
+/// how a growing buffer grows.
+const MOST_BYTES: usize = 2 * (HEADER_BYTES + MAX_PAYLOAD_BYTES + PIECE_BYTES);
+/// The largest piece.
+const PIECE_BYTES: usize = 97;
+
+/// Decodes the bytes whole, byte by byte, and in pieces whose sizes the bytes themselves choose, and asserts that all give
+/// the same messages, that these encode to the very bytes they came from, that what is salvaged is no longer malformed,
+/// that an error is final, and that no more than the longest message is ever held.
 ///
 /// # Panics
 /// Where one of these does not hold: a defect of this crate.
 #[doc(hidden)]
 pub fn fuzz_decode(data: &[u8]) {
     let (messages, error, rest) = decode_in_pieces(data, |_| data.len());
-    let pieces = decode_in_pieces(data, |at| 1 + data.get(at).map_or(0, |byte| usize::from(*byte) % 97));
+    let pieces =
+        decode_in_pieces(data, |at| 1 + data.get(at).map_or(0, |byte| usize::from(*byte) % PIECE_BYTES));
     assert_eq!((&messages, error), (&pieces.0, pieces.1));
+    let bytewise = decode_in_pieces(data, |_| 1);
+    assert_eq!((&messages, error), (&bytewise.0, bytewise.1));
 
     let mut encoded = BytesMut::new();
     for message in &messages {
         message.encode(&mut encoded);
+        assert!(message.encoded_bytes() <= HEADER_BYTES + MAX_PAYLOAD_BYTES);
         if let Message::Malformed(malformed) = message {
             assert!(!matches!(malformed.salvage(), Some(Message::Malformed(_))));
         }
@@ -46,9 +57,20 @@ fn decode_in_pieces(
             match decoder.decode(&mut buffer) {
                 Ok(Some(message)) => messages.push(message),
                 Ok(None) => break,
-                Err(error) => return (messages, Some(error), buffer),
+                Err(error) => {
+                    // Whatever comes later, and however good it looks.
+                    buffer.clear();
+                    buffer.extend_from_slice(&[0, 0, 0]);
+                    assert_eq!(decoder.decode(&mut buffer), Err(error));
+                    assert_eq!(buffer.as_ref(), [0, 0, 0]);
+                    return (messages, Some(error), buffer);
+                }
             }
         }
+        if piece.len() <= PIECE_BYTES {
+            assert!(buffer.capacity() <= MOST_BYTES, "{} bytes held", buffer.capacity());
+        }
+        assert_eq!(decoder.finish(&buffer).is_ok(), buffer.is_empty());
     }
     (messages, None, buffer)
 }
