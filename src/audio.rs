@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 mod ear;
+mod frames;
 pub mod reframe;
 pub mod resample;
 pub mod vad;
@@ -12,6 +13,7 @@ pub mod wav;
 mod witness;
 
 pub use ear::Ear;
+pub use frames::Frames;
 
 /// A sample rate of the telephone side, in hertz: one of the nine that AudioSocket carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

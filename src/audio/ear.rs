@@ -5,7 +5,7 @@ use super::resample::{Streaming, UnsupportedRates};
 use super::vad::Detector;
 use super::{Activity, Frame, Rate};
 
-/// The hearing of one call. It costs one allocation a frame, the frame's own.
+/// The hearing of one call. It allocates nothing once its buffers have grown to the packets' size.
 #[derive(Debug)]
 pub struct Ear {
     resampler: Streaming,

@@ -5,19 +5,20 @@
 
 use std::fmt;
 
-use super::{Frame, Rate};
+use super::{Frame, Frames, Rate};
 
 /// Cuts a stream of samples into frames.
 pub struct Reframer {
     pending: Vec<i16>,
     frame_samples: usize,
+    frames: Frames,
 }
 
 impl Reframer {
     /// Frames of 20 ms at this rate.
     pub fn new(rate: Rate) -> Self {
         let frame_samples = rate.frame_samples().max(1);
-        Self { pending: Vec::with_capacity(frame_samples), frame_samples }
+        Self { pending: Vec::with_capacity(frame_samples), frame_samples, frames: Frames::default() }
     }
 
     /// Takes samples, and hands on each frame that they fill.
@@ -31,12 +32,12 @@ impl Reframer {
             if self.pending.len() < self.frame_samples {
                 return;
             }
-            full(Frame(self.pending.as_slice().into()));
+            full(self.frames.make(&self.pending));
             self.pending.clear();
         }
         let mut frames = rest.chunks_exact(self.frame_samples);
         for frame in &mut frames {
-            full(Frame(frame.into()));
+            full(self.frames.make(frame));
         }
         self.pending.extend_from_slice(frames.remainder());
     }
@@ -47,7 +48,7 @@ impl Reframer {
             return None;
         }
         self.pending.resize(self.frame_samples, 0);
-        let frame = Frame(self.pending.as_slice().into());
+        let frame = self.frames.make(&self.pending);
         self.pending.clear();
         Some(frame)
     }

@@ -15,6 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 const STOP_BAND_DB: f64 = 80.0;
 /// The share of the lower rate's band that passes untouched: 3,400 of 4,000 Hz, the telephone band of ITU-T G.712.
 const PASS_SHARE: f64 = 0.85;
+/// A tap below this is none: 120 dB down, far under half a step of 16 bits.
+const NO_TAP: f64 = 1e-6;
 /// The longest table of filter taps: 44.1 to 192 kHz needs some 44,000. Keeps a strange rate from taking the memory.
 const MAX_TAPS: usize = 100_000;
 
@@ -102,8 +104,9 @@ pub struct UnsupportedRates {
 }
 
 fn round(sample: f32) -> i16 {
-    // `as` saturates: overshoot of a loud sound clips instead of wrapping.
-    sample.round() as i16
+    // Half away from zero, without the library call that `round` is on a processor without SSE 4.1. `as` saturates:
+    // overshoot of a loud sound clips instead of wrapping.
+    (sample + 0.5f32.copysign(sample)) as i16
 }
 
 // === impl Filter ===
@@ -115,6 +118,8 @@ struct Filter {
     taps_per_phase: usize,
     /// Phase after phase, each in the order of the input, oldest sample first.
     taps: Vec<f32>,
+    /// For each phase that only copies an input sample, which one of the span.
+    copies: Vec<Option<usize>>,
     delay_us: u32,
 }
 
@@ -152,31 +157,40 @@ impl Filter {
         let width = 2.0 * PI * (stop_hz - pass_hz) / inner_hz;
         let wanted = (STOP_BAND_DB - 8.0) / (2.285 * width);
         let taps_per_phase = (wanted / up as f64).ceil() as usize + 1;
-        let length = taps_per_phase * up;
-        if length > MAX_TAPS {
+        if taps_per_phase * up > MAX_TAPS {
             return None;
         }
+        // Going up by a whole number the filter is an M-th band one: with its centre on a tap, the input samples themselves
+        // come out untouched, and cost nothing.
+        let length = taps_per_phase * up - usize::from(down == 1 && (taps_per_phase * up).is_multiple_of(2));
         let beta = 0.1102 * (STOP_BAND_DB - 8.7);
         let centre = (length - 1) as f64 / 2.0;
         let prototype = |n: usize| {
+            if n >= length {
+                return 0.0;
+            }
             let x = n as f64 - centre;
             let sinc = if x == 0.0 { cutoff } else { (PI * cutoff * x).sin() / (PI * x) };
             let place = x / (centre + 0.5);
             sinc * bessel_i0(beta * (1.0 - place * place).max(0.0).sqrt()) / bessel_i0(beta)
         };
-        let mut taps = Vec::with_capacity(length);
+        let mut taps = Vec::with_capacity(taps_per_phase * up);
+        let mut copies = Vec::with_capacity(up);
         for phase in 0..up {
             let first = taps.len();
             taps.extend((0..taps_per_phase).rev().map(|k| prototype(phase + k * up)));
             // Each phase passes a constant at exactly 1: no tone at the rate's difference on a steady sound.
             let sum: f64 = taps[first..].iter().sum();
             taps[first..].iter_mut().for_each(|tap| *tap /= sum);
+            let one = taps[first..].iter().position(|tap| (tap - 1.0).abs() < NO_TAP);
+            copies.push(one.filter(|_| taps[first..].iter().filter(|tap| tap.abs() > NO_TAP).count() == 1));
         }
         Some(Self {
             up,
             down,
             taps_per_phase,
             taps: taps.into_iter().map(|tap| tap as f32).collect(),
+            copies,
             delay_us: (centre / inner_hz * 1e6) as u32,
         })
     }
@@ -184,6 +198,9 @@ impl Filter {
     /// One output sample. Many sums side by side: the compiler may not reorder a single one, and each addition waits for
     /// the one before it.
     fn at(&self, phase: usize, span: &[f32]) -> f32 {
+        if let Some(place) = self.copies[phase] {
+            return span[place];
+        }
         let taps = &self.taps[phase * self.taps_per_phase..][..self.taps_per_phase];
         let (taps16, spans16) = (taps.chunks_exact(16), span.chunks_exact(16));
         let tail: f32 = taps16.remainder().iter().zip(spans16.remainder()).map(|(tap, x)| tap * x).sum();

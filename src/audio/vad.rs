@@ -21,7 +21,15 @@ pub struct Detector {
     /// The network's last score, for a frame that no step ends in.
     score: f32,
     witness: Witness,
+    /// Frames in a row in which nobody can be heard.
+    quiet: u32,
 }
+
+/// Under this level, in decibels relative to full scale, nobody is heard: the second witness has the same floor, and the
+/// idle noise of mu-law lies five below.
+const QUIET_DBFS: i16 = -70;
+/// So many such frames in a row, and the witnesses need not be asked any more: half a second, longer than either remembers.
+const QUIET_FRAMES: u32 = 25;
 
 impl Detector {
     /// A detector that has heard nothing yet.
@@ -31,11 +39,18 @@ impl Detector {
             pending: Vec::with_capacity(3 * STEP_SAMPLES),
             score: 0.0,
             witness: Witness::new(),
+            quiet: 0,
         }
     }
 
     /// Judges the next frame of 320 samples.
     pub fn judge(&mut self, frame: &Frame) -> Activity {
+        let level_dbfs = level_dbfs(&frame.0);
+        self.quiet = if level_dbfs < QUIET_DBFS { self.quiet.saturating_add(1) } else { 0 };
+        if self.quiet > QUIET_FRAMES {
+            // A caller who listens costs next to nothing.
+            return Activity { speech_permille: 0, level_dbfs };
+        }
         // A frame holds one step or two: the higher score counts.
         self.pending.extend_from_slice(&frame.0);
         let mut steps = self.pending.chunks_exact(STEP_SAMPLES);
@@ -48,7 +63,7 @@ impl Detector {
         let believed = self.witness.believes(&frame.0);
         Activity {
             speech_permille: if believed { heard } else { heard.min(UNBELIEVED_PERMILLE) },
-            level_dbfs: level_dbfs(&frame.0),
+            level_dbfs,
         }
     }
 }

@@ -7,6 +7,7 @@
 //! where the bands glided without a step: one step (a tone that begins or ends) is over sooner, noise stays at the
 //! little that chance gives it, and keyed tones leave most bands alone.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
@@ -52,12 +53,7 @@ const FADE_DB_A_FRAME: f32 = 1.2;
 
 /// Watches one call's sound, in frames of 320 samples at 16 kHz.
 pub(super) struct Witness {
-    fft: Arc<dyn RealToComplex<f32>>,
-    shape: Vec<f32>,
     sound: VecDeque<f32>,
-    input: Vec<f32>,
-    output: Vec<Complex<f32>>,
-    scratch: Vec<Complex<f32>>,
     /// The newest last.
     spectra: VecDeque<[f32; BANDS]>,
     movements_db: VecDeque<f32>,
@@ -69,17 +65,8 @@ pub(super) struct Witness {
 
 impl Witness {
     pub(super) fn new() -> Self {
-        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(FFT_SAMPLES);
-        let shape = (0..FFT_SAMPLES)
-            .map(|n| 0.5 - 0.5 * (std::f32::consts::TAU * n as f32 / FFT_SAMPLES as f32).cos())
-            .collect();
         Self {
-            shape,
             sound: VecDeque::from(vec![0.0; FFT_SAMPLES]),
-            input: fft.make_input_vec(),
-            output: fft.make_output_vec(),
-            scratch: fft.make_scratch_vec(),
-            fft,
             spectra: VecDeque::from(vec![[FLOOR_DBFS; BANDS]; GLIDE + 1]),
             movements_db: VecDeque::from(vec![0.0; GLIDE]),
             loudest_db: FLOOR_DBFS,
@@ -126,7 +113,43 @@ impl Witness {
         // A frame of another length than 320 would leave another window; keep the newest 512 whatever comes.
         let surplus = self.sound.len().saturating_sub(FFT_SAMPLES);
         self.sound.drain(..surplus);
-        for ((place, x), weight) in self.input.iter_mut().zip(&self.sound).zip(&self.shape) {
+        TRANSFORM.with_borrow_mut(|transform| transform.bands_db(&self.sound))
+    }
+}
+
+thread_local! {
+    /// One for all calls of a thread: its tables stay in the processor's nearest cache, where each call's own would have
+    /// left it by the next frame.
+    static TRANSFORM: RefCell<Transform> = RefCell::new(Transform::new());
+}
+
+/// From a window of sound to its bands.
+struct Transform {
+    fft: Arc<dyn RealToComplex<f32>>,
+    /// Hann's window.
+    shape: Vec<f32>,
+    input: Vec<f32>,
+    output: Vec<Complex<f32>>,
+    scratch: Vec<Complex<f32>>,
+}
+
+impl Transform {
+    fn new() -> Self {
+        let fft = RealFftPlanner::<f32>::new().plan_fft_forward(FFT_SAMPLES);
+        let shape = (0..FFT_SAMPLES)
+            .map(|n| 0.5 - 0.5 * (std::f32::consts::TAU * n as f32 / FFT_SAMPLES as f32).cos())
+            .collect();
+        Self {
+            shape,
+            input: fft.make_input_vec(),
+            output: fft.make_output_vec(),
+            scratch: fft.make_scratch_vec(),
+            fft,
+        }
+    }
+
+    fn bands_db(&mut self, sound: &VecDeque<f32>) -> [f32; BANDS] {
+        for ((place, x), weight) in self.input.iter_mut().zip(sound).zip(&self.shape) {
             *place = x * weight;
         }
         let done = self.fft.process_with_scratch(&mut self.input, &mut self.output, &mut self.scratch);
