@@ -12,8 +12,10 @@
 //! | `floor` | whose turn it is: patience, barge-in, what a turn's words are |
 //! | `dialogue` | the mind: what a turn means, what the thinker says to it |
 //! | `desk`, `settle` | tool calls to order actions, and their outcomes back |
+//! | `parting` | how the core leaves, and what a person is told who takes over |
 //! | `consent` | what needs the caller's yes |
 //! | `phrases`, `facts` | the sentences and facts made by code, never by a model |
+//! | `responder` | another core, of ear and mouth alone: it answers whatever is said with one sound |
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -30,8 +32,10 @@ mod endpoint;
 pub mod event;
 mod facts;
 mod floor;
+mod parting;
 mod phrases;
 mod playout;
+mod responder;
 mod settings;
 mod settle;
 #[cfg(test)]
@@ -40,14 +44,16 @@ mod tests;
 pub use clock::CallTime;
 pub use consent::digest as order_digest;
 pub use event::{Input, Output};
+pub use responder::Responder;
 pub use settings::Settings;
 
 use consent::Consent;
 use desk::Desk;
 use dialogue::Dialogue;
 use endpoint::Endpointer;
-use event::{Answer, Engine, Identity, Leave, Note, Speech};
+use event::{Answer, Engine, Identity, Message, Note, Speech};
 use floor::Turn;
+use parting::{Parting, Why};
 use playout::{Change, Item, Playout, Stage};
 
 /// One call's core.
@@ -70,12 +76,14 @@ pub struct Conversation {
     interrupted: Vec<Item>,
     /// Keys pressed and not yet taken as words.
     keys: String,
-    leaving: Option<Leave>,
+    leaving: Option<Parting>,
     /// Silent frames played since the last word before leaving.
     lingered: u32,
     left: bool,
     hung_up: bool,
     draining: bool,
+    /// The caller has put us on hold.
+    held: bool,
     last_id: u64,
     silences: u32,
     /// Clauses in a row that could not be synthesised.
@@ -131,6 +139,7 @@ impl Conversation {
             left: false,
             hung_up: false,
             draining: false,
+            held: false,
             last_id: 0,
             silences: 0,
             unspoken: 0,
@@ -153,6 +162,7 @@ impl Conversation {
             Input::Settled { id, outcome } => self.settled(id, outcome),
             Input::Keyed { digit } => self.keyed(digit),
             Input::Lagged { engine, id } => self.lagged(engine, id),
+            Input::Held { on } => self.hold(on),
             Input::Draining => self.drain(),
             Input::HungUp { .. } => self.hang_up(),
             Input::Woken => {}
@@ -200,7 +210,15 @@ impl Conversation {
         self.mouth.set_rate(answer.rate);
         self.language = answer.language;
         self.mind.begin(&answer);
+        let returning = answer.returning;
         self.answer = Some(answer);
+        if returning {
+            self.mind.history.push(Message::Note {
+                text: "the caller was transferred to an operator, and none answered; they are back with you"
+                    .to_owned(),
+            });
+            return self.say_fixed(phrases::Fixed::NobodyFree);
+        }
         let greeting = self.settings.greeting(self.language);
         self.mind.remember_agent(&greeting);
         self.say(&greeting);
@@ -265,7 +283,7 @@ impl Conversation {
         self.note(Note::FellBack { from: "speaking".into(), to: "silence".into(), why: why.to_owned() });
         self.unspoken += 1;
         if read_back && self.consent.void() || essential || self.unspoken >= UNSPOKEN {
-            self.leave_after(phrases::Fixed::Trouble, Leave::Transfer { summary: self.summary() });
+            self.transfer(Why::Trouble);
         } else if self.mouth.is_idle() && !self.timers.contains_key(&Timer::Silence) {
             self.watch_silence();
         }
@@ -325,7 +343,7 @@ impl Conversation {
     fn drain(&mut self) {
         self.draining = true;
         if self.leaving.is_none() && !self.desk.is_busy() && self.consent.pending().is_none() {
-            self.leave_after(phrases::Fixed::Draining, Leave::Transfer { summary: self.summary() });
+            self.transfer(Why::Draining);
         }
     }
 
@@ -353,15 +371,17 @@ impl Conversation {
                 Timer::Action => self.action_overdue(),
                 Timer::Keypad => self.take_keys(),
                 Timer::Silence => self.silent(),
-                Timer::Maximum => {
-                    self.leave_after(phrases::Fixed::TooLong, Leave::Transfer { summary: self.summary() });
-                }
-                // What is being said is said to its end.
-                Timer::Leaving if self.mouth.is_speaking() => {
-                    self.timers.insert(Timer::Leaving, self.now + LEAVING);
-                }
-                Timer::Leaving => self.leave_now(),
+                Timer::Maximum => self.transfer(Why::TooLong),
+                Timer::Leaving => self.leaving_overdue(),
             }
+        }
+    }
+
+    /// Whoever has put us on hold is not silent, and has a whole silence's time when they are back.
+    fn hold(&mut self, on: bool) {
+        self.held = on;
+        if !on && self.timers.contains_key(&Timer::Silence) {
+            self.watch_silence();
         }
     }
 
@@ -369,62 +389,15 @@ impl Conversation {
         if self.leaving.is_some() {
             return;
         }
-        if self.ear.in_turn() || self.mind.is_thinking() || self.desk.is_busy() {
+        if self.held || self.ear.in_turn() || self.mind.is_thinking() || self.desk.is_busy() {
             return self.watch_silence();
         }
         self.silences += 1;
         if self.silences >= 2 {
-            self.leave_after(phrases::Fixed::Farewell, Leave::HangUp);
+            self.say_goodbye();
         } else {
             self.say_fixed(phrases::Fixed::AreYouThere);
         }
-    }
-
-    /// Says goodbye (or why a person takes over), then leaves. A draft does not outlive the talk.
-    fn leave_after(&mut self, words: phrases::Fixed, how: Leave) {
-        if self.leaving.is_some() || self.hung_up || self.left {
-            return;
-        }
-        self.abandon_thought();
-        self.consent.void();
-        self.say_fixed(words);
-        self.leaving = Some(how);
-        self.timers.insert(Timer::Leaving, self.now + LEAVING);
-    }
-
-    /// Leaves once the last word is out and has had the time to be heard.
-    fn maybe_leave(&mut self) {
-        // Neither while the caller has thought of something else, nor before what they must know of their order.
-        let holds = self.ear.in_turn() || self.turn.awaits_words() || self.desk.owes_an_outcome();
-        if self.leaving.is_none() || !self.mouth.is_idle() || holds {
-            self.lingered = 0;
-        } else if self.lingered < LINGER_FRAMES {
-            self.lingered += 1;
-        } else {
-            self.leave_now();
-        }
-    }
-
-    fn leave_now(&mut self) {
-        let Some(mut how) = self.leaving.take() else { return };
-        if self.left || self.hung_up {
-            return;
-        }
-        if let Leave::Transfer { summary } = &mut how {
-            // An order may have been settled since.
-            *summary = self.summary();
-        }
-        self.left = true;
-        self.timers.retain(|timer, _| *timer == Timer::Action);
-        self.drop_draft();
-        self.out.push_back(Output::Leave { how });
-    }
-
-    /// What a person should know who takes the call over.
-    fn summary(&self) -> String {
-        let draft = self.mind.briefing.draft.as_ref().map(|o| format!("draft {}", o.order_number));
-        let placed = self.mind.briefing.placed.as_ref().map(|o| format!("placed {}", o.order_number));
-        draft.or(placed).unwrap_or_else(|| "no order yet".to_owned())
     }
 
     /// Queues these words, clause by clause.
@@ -487,11 +460,5 @@ impl Conversation {
     }
 }
 
-/// How long a farewell's sound is waited for. Chosen: a synthesis may fail once and be asked for again.
-const LEAVING: Duration = Duration::from_secs(12);
 /// Clauses lost in a row after which a person takes over: one may be odd, two are a voice that is gone.
 const UNSPOKEN: u32 = 2;
-/// Silence after the last word before leaving, in frames of 20 ms: 300 ms. A telephone's jitter buffer is thrown away with
-/// the call: measured with a real telephone behind a real Asterisk, the last 100 ms of the goodbye were never heard.
-/// Chosen: three times that; adaptive buffers of the network hold 200 ms as a rule.
-const LINGER_FRAMES: u32 = 15;

@@ -14,6 +14,7 @@ mod build;
 mod endpoint;
 mod error;
 pub mod llm;
+pub mod plain;
 mod port;
 mod settings;
 pub mod stt;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use crate::conversation::consent::Pending;
 use crate::conversation::dialogue::Called;
 use crate::conversation::event::{Message, Note};
+use crate::conversation::parting::Why;
 use crate::conversation::phrases::{self, Fixed};
 use crate::conversation::{Conversation, Output, Timer, facts};
 use crate::ids::{Pii, PresentedNumber, RequestId};
@@ -84,7 +85,15 @@ impl Desk {
 
     /// Whether a confirmation is under way.
     pub(super) fn is_confirming(&self) -> bool {
-        matches!(self.current, Some((_, Purpose::Confirm(_) | Purpose::Undo(_), _)))
+        self.confirming().is_some()
+    }
+
+    /// What is being confirmed just now.
+    pub(super) fn confirming(&self) -> Option<&Pending> {
+        match &self.current {
+            Some((_, Purpose::Confirm(pending) | Purpose::Undo(pending), _)) => Some(pending),
+            _ => None,
+        }
     }
 
     pub(super) fn queue(&mut self, calls: Vec<Called>) {
@@ -195,7 +204,7 @@ impl Conversation {
             ToolRequest::TransferToOperator { .. } => {
                 self.record(&call, serde_json::json!({ "status": "transferring" }));
                 self.desk.forget_calls();
-                self.transfer();
+                self.transfer(Why::Asked);
             }
         }
     }

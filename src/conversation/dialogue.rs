@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::conversation::consent::Consent;
-use crate::conversation::event::{Answer, Briefing, Completion, Leave, Message, Note, Thought};
+use crate::conversation::event::{Answer, Briefing, Completion, Message, Note, Thought};
+use crate::conversation::parting::{Parting, Why};
 use crate::conversation::phrases::Fixed;
 use crate::conversation::playout::Item;
-use crate::conversation::{Conversation, LEAVING, Output, Timer};
+use crate::conversation::{Conversation, Output, Timer};
 use crate::ids::RequestId;
 use crate::language::{self, ClauseSplitter};
-use crate::orders::{Assent, ToolName};
+use crate::orders::{Assent, Order, ToolName};
 
 /// A tool call as the thinker made it, to be carried out when its completion is whole.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub(super) struct Called {
 pub(super) struct Dialogue {
     pub(super) briefing: Briefing,
     pub(super) history: Vec<Message>,
+    /// An order that was agreed to and may or may not have been placed.
+    pub(super) doubtful: Option<Order>,
     /// The completion being waited for.
     thinking: Option<RequestId>,
     /// Its words, cut into clauses as they come.
@@ -48,6 +51,7 @@ impl Dialogue {
     pub(super) fn begin(&mut self, answer: &Answer) {
         self.briefing.today = Some(answer.today);
         self.briefing.can_transfer = true;
+        self.briefing.nobody_answered = answer.returning;
         self.detect = answer.detect_language;
     }
 
@@ -108,7 +112,7 @@ impl Conversation {
         self.abandon_thought();
         self.mind.history.push(Message::Caller { text: text.to_owned() });
         if self.leaving.is_some() {
-            if self.leaving != Some(Leave::HangUp) || language::says_goodbye(text, self.language) {
+            if self.leaving != Some(Parting::HangUp) || language::says_goodbye(text, self.language) {
                 return;
             }
             // The caller has thought of something else before the line dropped.
@@ -119,13 +123,13 @@ impl Conversation {
             return self.cancel_by_word();
         }
         if language::wants_operator(text, self.language) {
-            return self.transfer();
+            return self.transfer(Why::Asked);
         }
         if self.consent.pending().is_some() {
             return self.answer_to_read_back(text);
         }
         if language::says_goodbye(text, self.language) {
-            return self.leave_after(Fixed::Farewell, Leave::HangUp);
+            return self.say_goodbye();
         }
         if !self.desk.hold_thought() {
             self.think();
@@ -134,11 +138,6 @@ impl Conversation {
 
     fn has_something_to_cancel(&self) -> bool {
         self.mind.briefing.draft.is_some() || self.consent.pending().is_some() || self.desk.is_drafting()
-    }
-
-    pub(super) fn transfer(&mut self) {
-        let summary = self.summary();
-        self.leave_after(Fixed::Transferring, Leave::Transfer { summary });
     }
 
     /// What the caller says while an order is read back or a yes is awaited.
@@ -323,8 +322,7 @@ impl Conversation {
         }
         if language::says_goodbye(words.trim(), self.language) {
             // The thinker has closed the talk; leave when it is said.
-            self.leaving = Some(Leave::HangUp);
-            self.timers.insert(Timer::Leaving, self.now + LEAVING);
+            self.leave_when_said(Parting::HangUp);
         }
     }
 
@@ -357,8 +355,7 @@ impl Conversation {
         }
         self.mind.failures += 1;
         if self.mind.failures >= 3 {
-            let summary = self.summary();
-            return self.leave_after(Fixed::Trouble, Leave::Transfer { summary });
+            return self.transfer(Why::Trouble);
         }
         self.say_fixed(Fixed::Again);
     }
@@ -384,7 +381,7 @@ impl Conversation {
             }
             '0' if self.keys.is_empty() => {
                 self.silence_agent();
-                self.transfer();
+                self.transfer(Why::Asked);
             }
             '1' if self.consent.is_awaiting() => {
                 self.silence_agent();

@@ -38,8 +38,8 @@ enum State {
 #[derive(Debug)]
 pub(super) struct Endpointer {
     state: State,
-    /// Frames before the onset, so that the first consonant is not lost.
-    preroll: VecDeque<Frame>,
+    /// Sound before the onset, so that the first consonant is not lost.
+    preroll: VecDeque<i16>,
     /// The last five verdicts, newest in the lowest bit.
     recent: u8,
     utterance: Vec<i16>,
@@ -58,7 +58,7 @@ impl Endpointer {
     pub(super) fn new() -> Self {
         Self {
             state: State::Quiet,
-            preroll: VecDeque::with_capacity(PREROLL_FRAMES),
+            preroll: VecDeque::with_capacity(PREROLL_SAMPLES),
             recent: 0,
             utterance: Vec::new(),
             voiced: 0,
@@ -82,18 +82,15 @@ impl Endpointer {
         self.recent = (self.recent << 1 | u8::from(speech)) & 0b1_1111;
         self.last_frame = at;
         if self.state == State::Quiet {
-            if self.preroll.len() == PREROLL_FRAMES {
-                self.preroll.pop_front();
-            }
-            self.preroll.push_back(frame.clone());
+            let over = (self.preroll.len() + frame.0.len()).saturating_sub(PREROLL_SAMPLES);
+            self.preroll.drain(..over.min(self.preroll.len()));
+            self.preroll.extend(&frame.0[..]);
             if self.recent.count_ones() < ONSET_FRAMES {
                 return None;
             }
             self.state = State::Speaking;
             self.utterance.clear();
-            for frame in self.preroll.drain(..) {
-                self.utterance.extend_from_slice(&frame.0);
-            }
+            self.utterance.extend(self.preroll.drain(..));
             self.voiced = ONSET_FRAMES;
             self.unlooked = ONSET_FRAMES;
             self.quiet = 0;
@@ -179,7 +176,7 @@ impl Endpointer {
 const ONSET_FRAMES: u32 = 3;
 /// 500 ms before the onset is decided. Measured over the sample lines: the first speech frame comes 80 ms into the sound at
 /// the median and 340 ms in a slow "yes".
-const PREROLL_FRAMES: usize = 25;
+const PREROLL_SAMPLES: usize = 25 * 320;
 /// 160 ms of quiet is a pause. Chosen: stop consonants are shorter.
 const PAUSE_FRAMES: u32 = 8;
 /// 200 ms of closing quiet is left for the recogniser.
@@ -241,7 +238,7 @@ mod tests {
         run(&mut ear, 0, &[(40, false), (30, true), (22, false)]);
         let speech = ear.utterance().iter().filter(|s| **s == 1).count();
         assert_eq!(speech, 30 * 320, "every speech sample is there");
-        assert_eq!(ear.utterance().len(), (PREROLL_FRAMES - 3 + 30 + 10) * 320);
+        assert_eq!(ear.utterance().len(), PREROLL_SAMPLES + (30 - 3 + 10) * 320);
     }
 
     #[test]

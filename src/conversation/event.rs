@@ -32,6 +32,8 @@ pub enum Input {
     Keyed { digit: char },
     /// An engine's queue was full, so the request with this id (turn for recognition) was not taken.
     Lagged { engine: Engine, id: RequestId },
+    /// The caller's telephone has put us on hold, or takes us up again. On hold nobody hears and nobody is silent.
+    Held { on: bool },
     /// The server is going away: finish soon, begin nothing.
     Draining,
     /// The caller's leg has gone.
@@ -54,6 +56,9 @@ pub struct Answer {
     pub today: chrono::NaiveDate,
     /// What seeds derived ids and any choice between equal phrases.
     pub seed: u64,
+    /// The caller was transferred to a person, and nobody answered: the agent takes the call back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub returning: bool,
 }
 
 /// Who calls.
@@ -246,6 +251,9 @@ pub struct Briefing {
     pub awaiting_yes: bool,
     /// Whether this call may be transferred to a person.
     pub can_transfer: bool,
+    /// The call was transferred before, and nobody answered.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub nobody_answered: bool,
     /// The language model failed since the caller's last words: what took over goes on with the turn, so that a dead model
     /// is waited for once.
     #[serde(default)]
@@ -270,7 +278,18 @@ pub enum Leave {
     /// Everything is said.
     HangUp,
     /// To a person: the dialplan goes on at its next priority.
-    Transfer { summary: String },
+    Transfer { handover: Handover },
+}
+
+/// What a person should know who takes a call over. Made from what the core knows, never from a model's words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handover {
+    /// One line in the call's language: why a person is needed, and what the call was about.
+    pub summary: String,
+    /// The number of the order that the call was about, a draft's or a placed one's.
+    pub order: Option<String>,
+    /// The language that is spoken.
+    pub language: Language,
 }
 
 /// A milestone.

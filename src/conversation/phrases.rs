@@ -221,6 +221,8 @@ pub(super) enum Fixed {
     TooLong,
     /// The caller did not agree to the read-back.
     WhatToChange,
+    /// No person answered, and the agent takes the call back: in place of the greeting.
+    NobodyFree,
 }
 
 /// A fixed sentence in a language.
@@ -262,6 +264,34 @@ pub(super) fn fixed(which: Fixed, language: Language) -> &'static str {
         (English, Fixed::TooLong) => "We have been talking for very long. Let me get you an operator.",
         (Russian, Fixed::WhatToChange) => "Хорошо, не оформляю. Что изменить?",
         (English, Fixed::WhatToChange) => "All right, I won't place it. What should I change?",
+        (Russian, Fixed::NobodyFree) => "К сожалению, сейчас все операторы заняты. Чем ещё я могу помочь?",
+        (English, Fixed::NobodyFree) => {
+            "I'm sorry, all our operators are busy right now. How else can I help you?"
+        }
+    }
+}
+
+/// Of an order that may or may not have been placed, to a person.
+pub(super) fn doubtful(language: Language) -> &'static str {
+    match language {
+        Russian => " может быть оформлен, проверьте",
+        English => " may have been placed, please check",
+    }
+}
+
+/// Of a draft, to a person.
+pub(super) fn drafted(language: Language) -> &'static str {
+    match language {
+        Russian => " не оформлен",
+        English => " is not placed",
+    }
+}
+
+/// Of an order that was placed in the call, to a person.
+pub(super) fn placed(language: Language) -> &'static str {
+    match language {
+        Russian => " оформлен",
+        English => " is placed",
     }
 }
 

@@ -1,10 +1,10 @@
 //! The mouth: what is being said, cut into frames on an absolute 20 ms schedule.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
-use crate::audio::{Frame, Rate};
+use crate::audio::{Frame, Frames, Rate};
 use crate::conversation::CallTime;
+use crate::conversation::clock::Schedule;
 use crate::ids::RequestId;
 
 /// One clause to be said.
@@ -103,10 +103,13 @@ pub(super) enum Change {
 pub(super) struct Playout {
     rate: Rate,
     silence: Frame,
-    next_frame: CallTime,
+    schedule: Schedule,
     items: VecDeque<Item>,
     /// What is left of a cut item, already ramped down.
     fade: VecDeque<i16>,
+    /// The frame that is being put together.
+    samples: Vec<i16>,
+    frames: Frames,
 }
 
 impl Playout {
@@ -114,9 +117,11 @@ impl Playout {
         Self {
             rate: Rate::HZ_8000,
             silence: Frame::silence(Rate::HZ_8000),
-            next_frame: CallTime::default(),
+            schedule: Schedule::default(),
             items: VecDeque::new(),
             fade: VecDeque::new(),
+            samples: Vec::new(),
+            frames: Frames::default(),
         }
     }
 
@@ -132,39 +137,29 @@ impl Playout {
 
     /// When the next frame is due.
     pub(super) fn next_frame(&self) -> CallTime {
-        self.next_frame
+        self.schedule.next()
     }
 
-    /// The frame that is due, or none yet. Late by up to three frames it catches up one by one; later than that the
-    /// schedule moves, because a burst would only grow the caller's delay.
+    /// The frame that is due, or none yet.
     pub(super) fn due(&mut self, now: CallTime, changes: &mut Vec<Change>) -> Option<Frame> {
-        if now < self.next_frame {
-            return None;
-        }
-        if now.since(self.next_frame) > CATCH_UP {
-            self.next_frame = now;
-        }
-        self.next_frame = self.next_frame + FRAME;
-        Some(self.frame(changes))
+        self.schedule.take(now).then(|| self.frame(changes))
     }
 
     fn frame(&mut self, changes: &mut Vec<Change>) -> Frame {
         let want = self.rate.frame_samples();
+        let samples = &mut self.samples;
+        samples.clear();
         if !self.fade.is_empty() {
-            let mut samples: Vec<i16> = self.fade.drain(..want.min(self.fade.len())).collect();
+            samples.extend(self.fade.drain(..want.min(self.fade.len())));
             samples.resize(want, 0);
-            return Frame(samples.into());
+            return self.frames.make(samples);
         }
-        let mut samples: Vec<i16> = Vec::new();
         while let Some(item) = self.items.front_mut() {
             let have = item.samples.len();
             let need = want - samples.len();
             if have < need && item.stage != Stage::Complete {
                 // Not enough yet: whole frames or none, so that an underrun is a pause and not a crackle.
                 break;
-            }
-            if samples.is_empty() {
-                samples.reserve_exact(want);
             }
             if item.played == 0 && have > 0 {
                 changes.push(Change::Started(item.id));
@@ -191,7 +186,7 @@ impl Playout {
             return self.silence.clone();
         }
         samples.resize(want, 0);
-        Frame(samples.into())
+        self.frames.make(samples)
     }
 
     /// Queues a clause.
@@ -270,10 +265,6 @@ impl Item {
     }
 }
 
-/// One AudioSocket packet time.
-const FRAME: Duration = Duration::from_millis(20);
-/// Late by more than three frames moves the schedule (`design`: the driver's contract).
-const CATCH_UP: Duration = Duration::from_millis(60);
 /// Clauses whose sound is fetched ahead: the one being said and the next.
 const AHEAD: usize = 2;
 

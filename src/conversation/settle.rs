@@ -5,7 +5,8 @@ use serde_json::Value;
 use crate::conversation::consent::Pending;
 use crate::conversation::desk::Purpose;
 use crate::conversation::dialogue::Called;
-use crate::conversation::event::{Leave, Message, Note};
+use crate::conversation::event::{Message, Note};
+use crate::conversation::parting::Why;
 use crate::conversation::phrases::{self, Fixed};
 use crate::conversation::{Conversation, Timer, facts};
 use crate::ids::RequestId;
@@ -207,6 +208,7 @@ impl Conversation {
             ActionOutcome::Unknown => {
                 // It may have been placed: this draft is neither offered nor cancelled any more.
                 self.mind.briefing.draft = None;
+                self.mind.doubtful = Some(pending.order);
                 phrases::fixed(Fixed::Unknown, self.language).to_owned()
             }
             _ => phrases::fixed(Fixed::StoreDown, self.language).to_owned(),
@@ -230,6 +232,7 @@ impl Conversation {
                 Some(Order { order_number, status: confirmation.status, ..pending.order.clone() });
         }
         let purpose = if is_no(outcome) { Purpose::Cancel } else { Purpose::Revoke };
+        self.mind.doubtful = (!is_no(outcome)).then(|| pending.order.clone());
         let reason = "the caller cancelled".to_owned();
         self.act(purpose, OrderAction::Cancel { order_id: pending.order.id, reason }, Some(&pending.order));
     }
@@ -239,12 +242,13 @@ impl Conversation {
         match outcome {
             ActionOutcome::Cancelled { .. } => {
                 self.mind.briefing.placed = None;
+                self.mind.doubtful = None;
                 self.cancel_settled(outcome);
             }
             outcome => {
                 let summary = serde_json::to_string(&outcome).unwrap_or_default();
                 self.note(Note::Gave { tool: "cancel_order_draft".into(), summary });
-                self.leave_after(Fixed::Trouble, Leave::Transfer { summary: self.summary() });
+                self.transfer(Why::Trouble);
             }
         }
     }

@@ -11,6 +11,7 @@ use crate::orders::{
 
 mod ends;
 mod floor;
+mod parting;
 mod stage;
 
 use stage::{Shop, Stage, Thinker};
@@ -335,6 +336,21 @@ fn a_silent_caller_is_asked_once_and_then_the_call_ends() {
     assert!(stage.said.iter().any(|s| s.contains("still there")), "{:?}", stage.said);
     stage.pass(16_000, false);
     assert_eq!(stage.left, Some(Leave::HangUp));
+}
+
+#[test]
+fn a_caller_who_put_the_agent_on_hold_is_not_silent() {
+    let mut stage = Stage::new(eager(), good_shop());
+    stage.listen();
+    stage.input(Input::Held { on: true });
+    stage.pass(60_000, false);
+    assert!(!stage.said.iter().any(|s| s.contains("still there")), "{:?}", stage.said);
+    stage.input(Input::Held { on: false });
+    stage.pass(11_000, false);
+    assert!(!stage.said.iter().any(|s| s.contains("still there")), "{:?}", stage.said);
+    stage.pass(2_000, false);
+    assert!(stage.said.iter().any(|s| s.contains("still there")), "{:?}", stage.said);
+    assert_eq!(stage.left, None);
 }
 
 #[test]

@@ -38,6 +38,11 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn new(thinker: Thinker, shop: Shop) -> Self {
+        Self::answered(thinker, shop, Language::English, false)
+    }
+
+    /// A call in this language, which no person answered if it is `returning`.
+    pub(super) fn answered(thinker: Thinker, shop: Shop, language: Language, returning: bool) -> Self {
         let mut stage = Self {
             core: Conversation::new(Arc::new(Settings::default())),
             now: 0,
@@ -58,10 +63,11 @@ impl Stage {
             caller: Answer {
                 call: CallId(uuid::Uuid::from_u128(7)),
                 rate: Rate::HZ_8000,
-                language: Language::English,
+                language,
                 detect_language: false,
                 today: "2026-11-21".parse().expect("a date"),
                 seed: 1,
+                returning,
             },
         });
         let number = PresentedNumber::Number("+375291234567".to_owned().try_into().expect("a number"));
@@ -96,7 +102,7 @@ impl Stage {
                 let text = self.lines.front().cloned().unwrap_or_default();
                 let result = Ok(Transcript {
                     text,
-                    language: Language::English,
+                    language: job.language.unwrap_or(Language::English),
                     confidence_permille: 1000,
                     decode_ms: 40,
                 });

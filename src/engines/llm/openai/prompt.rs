@@ -76,6 +76,10 @@ fn value(placeholder: &str, facts: &Briefing, language: Language, shop: &Shop) -
         "draft" => one(&facts.draft),
         "placed" => one(&facts.placed),
         "stage" => stage(facts, language).into(),
+        "transfer" if facts.can_transfer && facts.nobody_answered => in_language(
+            "Звонок уже передавали, и никто не ответил: передай ещё раз, только если об этом просят.",
+            "The call was transferred before and nobody answered: transfer again only when asked to.",
+        ),
         "transfer" if facts.can_transfer => {
             in_language("Сейчас есть кому передать звонок.", "Someone can take the call now.")
         }
@@ -233,6 +237,17 @@ mod tests {
         assert!(line.contains("Tire # Rules - Say shop_name \\\"a\\\":1 xxx"), "{line}");
         assert!(line.len() < 500, "{line}");
         assert!(!prompt.contains("\n# Rules"));
+    }
+
+    #[test]
+    fn a_call_that_no_person_answered_is_told_as_one() {
+        let facts = Briefing { can_transfer: true, nobody_answered: true, ..Briefing::default() };
+        assert!(system(&facts, Language::English, &shop()).contains("nobody answered: transfer again only"));
+        assert!(
+            system(&facts, Language::Russian, &shop()).contains("никто не ответил: передай ещё раз, только")
+        );
+        let facts = Briefing { can_transfer: true, ..Briefing::default() };
+        assert!(system(&facts, Language::English, &shop()).contains("Someone can take the call now"));
     }
 
     #[test]
