@@ -1,4 +1,7 @@
-//! Asterisk's REST interface: who calls, on which channel, and the few things done to that channel.
+//! Asterisk's REST interface: who calls, on which channel, and what is done to that channel.
+//!
+//! Two things live here. A call that came by `Dial(AudioSocket/…)` is only looked up. A caller whom the dialplan gave to
+//! our Stasis application is ours altogether: [`stasis`] answers, bridges, transfers and hangs up.
 //!
 //! A call reaches the server with nothing but its UUID. [`Ari::caller_of`] finds the rest: the event stream
 //! (`stream`) keeps a bounded picture of the channels (`calls`), so that most questions need no request at all;
@@ -9,14 +12,15 @@
 //! every listing; in Dial mode the AudioSocket leg is named `AudioSocket/host:port-UUID` and its connected number is
 //! the caller's.
 
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
@@ -24,10 +28,13 @@ use crate::conversation::event::Identity;
 use crate::ids::{CallId, PresentedNumber};
 
 mod calls;
+mod inspect;
 mod settings;
+pub mod stasis;
 mod stream;
 
 pub use calls::ChannelId;
+pub use inspect::Running;
 pub use settings::Settings;
 
 use calls::{Calls, Channel};
@@ -46,6 +53,9 @@ struct Shared {
     calls: Mutex<Calls>,
     /// Wakes those who wait for a channel to appear.
     news: Notify,
+    /// The application that sets calls up, where there is one, and whether it has missed something.
+    news_to: OnceLock<mpsc::Sender<stasis::News>>,
+    missed: AtomicBool,
     /// The last failure told to the log, so that a dead PBX does not fill it.
     told: Mutex<Option<String>>,
 }
@@ -82,6 +92,12 @@ pub enum AriError {
          match the section [{user}] of ari.conf"
     )]
     Refused { url: String, user: String },
+    /// 403 to a request that would change something.
+    #[error(
+        "Asterisk's ARI lets user {user:?} only read: for calls that Orderline sets up, expected read_only = no in the \
+         section [{user}] of ari.conf"
+    )]
+    ReadOnly { user: String },
     /// 404 where a channel was named, or the caller's channel is not to be found.
     #[error("no channel of this call is known to Asterisk")]
     NoSuchChannel,
@@ -139,6 +155,8 @@ impl Ari {
             link,
             calls: Mutex::new(Calls::default()),
             news: Notify::new(),
+            news_to: OnceLock::new(),
+            missed: AtomicBool::new(false),
             told: Mutex::new(None),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -147,6 +165,11 @@ impl Ari {
     /// Whether ARI is configured at all.
     pub fn is_on(&self) -> bool {
         self.shared.link.is_some()
+    }
+
+    /// Whether the event stream is up.
+    pub fn is_streaming(&self) -> bool {
+        self.calls().is_streaming
     }
 
     /// Asks Asterisk for its version: a check of address, user and password at start. A failure is worth a warning,
@@ -180,6 +203,22 @@ impl Ari {
             Err(error) => {
                 self.told(Some(&error));
                 Identity { number: PresentedNumber::Withheld, dialled: None, language: None }
+            }
+        }
+    }
+
+    /// Who calls, within the configured deadline, where Asterisk is certain to have such a call. Failures go to the log as
+    /// those of [`identify`](Self::identify).
+    pub async fn known(&self, call: CallId) -> Option<Identity> {
+        let deadline = Duration::from_millis(self.shared.settings.deadline_ms);
+        match self.caller_of(call, deadline).await {
+            Ok(identity) => {
+                self.told(None);
+                Some(identity)
+            }
+            Err(error) => {
+                self.told(Some(&error));
+                None
             }
         }
     }
@@ -247,7 +286,7 @@ impl Ari {
     /// Any [`AriError`].
     pub async fn set_variable(&self, channel: &ChannelId, name: &str, value: &str) -> Result<(), AriError> {
         let path = ["channels", channel.as_str(), "variable"];
-        self.send(Method::POST, &path, &[("variable", name), ("value", value)]).await.map(drop)
+        self.send(Method::POST, &path, &[("variable", name), ("value", value)], None).await.map(drop)
     }
 
     /// Ends the channel, and with it the call.
@@ -255,7 +294,9 @@ impl Ari {
     /// # Errors
     /// Any [`AriError`].
     pub async fn hang_up(&self, channel: &ChannelId) -> Result<(), AriError> {
-        self.send(Method::DELETE, &["channels", channel.as_str()], &[("reason", "normal")]).await.map(drop)
+        self.send(Method::DELETE, &["channels", channel.as_str()], &[("reason", "normal")], None)
+            .await
+            .map(drop)
     }
 
     /// Sends a channel that is in our Stasis application back into the dialplan. A channel that runs a dialplan
@@ -270,7 +311,7 @@ impl Ari {
         extension: &str,
     ) -> Result<(), AriError> {
         let query = [("context", context), ("extension", extension), ("priority", "1")];
-        self.send(Method::POST, &["channels", channel.as_str(), "continue"], &query).await.map(drop)
+        self.send(Method::POST, &["channels", channel.as_str(), "continue"], &query, None).await.map(drop)
     }
 
     fn calls(&self) -> std::sync::MutexGuard<'_, Calls> {
@@ -309,11 +350,17 @@ impl Ari {
         query: &[(&str, &str)],
         what: &str,
     ) -> Result<T, AriError> {
-        let body = self.send(Method::GET, path, query).await?;
+        let body = self.send(Method::GET, path, query, None).await?;
         serde_json::from_slice(&body).map_err(|source| AriError::Garbled { what: what.to_owned(), source })
     }
 
-    async fn send(&self, method: Method, path: &[&str], query: &[(&str, &str)]) -> Result<Vec<u8>, AriError> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&serde_json::Value>,
+    ) -> Result<Vec<u8>, AriError> {
         let link = self.shared.link.as_ref().ok_or(AriError::Off)?;
         let user = &self.shared.settings.user;
         let unreachable = |source: reqwest::Error| AriError::Unreachable {
@@ -322,8 +369,14 @@ impl Ari {
         };
         let url = link.at(path);
         let what = format!("{method} {}", url.path());
-        let request =
-            link.http.request(method, url).query(query).basic_auth(user, Some(link.password.expose_secret()));
+        let mut request = link
+            .http
+            .request(method.clone(), url)
+            .query(query)
+            .basic_auth(user, Some(link.password.expose_secret()));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
         let response = match request.send().await {
             Ok(response) => response,
             Err(source) if source.is_timeout() => {
@@ -343,6 +396,7 @@ impl Ari {
                     },
                 })
             }
+            StatusCode::FORBIDDEN if method != Method::GET => Err(AriError::ReadOnly { user: user.clone() }),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(AriError::Refused { url: link.base.to_string(), user: user.clone() })
             }

@@ -15,6 +15,11 @@ use crate::language::Language;
 pub struct ChannelId(String);
 
 impl ChannelId {
+    /// A name of our own choice for a channel that is to be made.
+    pub(super) fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
     /// As Asterisk wrote it.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -24,11 +29,14 @@ impl ChannelId {
 /// The parts of ARI's `Channel` that matter here. Everything may be missing: ARI adds and drops fields over versions.
 #[derive(Debug, Deserialize)]
 pub(super) struct Channel {
-    id: ChannelId,
+    pub(super) id: ChannelId,
     #[serde(default)]
-    name: String,
+    pub(super) name: String,
+    /// `Up` once it is answered.
     #[serde(default)]
-    caller: Party,
+    pub(super) state: String,
+    #[serde(default)]
+    pub(super) caller: Party,
     #[serde(default)]
     connected: Party,
     #[serde(default)]
@@ -38,27 +46,38 @@ pub(super) struct Channel {
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Party {
+pub(super) struct Party {
     #[serde(default)]
-    number: String,
+    pub(super) number: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
 struct Dialplan {
     #[serde(default)]
     exten: String,
+    /// The application that runs, and its arguments.
+    #[serde(default)]
+    app_name: String,
+    #[serde(default)]
+    app_data: String,
 }
 
 /// The parts of ARI's events that matter here.
 #[derive(Debug, Deserialize)]
 pub(super) struct Event {
     #[serde(rename = "type")]
-    kind: String,
+    pub(super) kind: String,
     #[serde(default)]
     variable: String,
     #[serde(default)]
     value: String,
-    channel: Option<Channel>,
+    /// The application whose event it is.
+    #[serde(default)]
+    pub(super) application: String,
+    /// What the dialplan gave to `Stasis()` after the application's name.
+    #[serde(default)]
+    pub(super) args: Vec<String>,
+    pub(super) channel: Option<Channel>,
     /// The caller's channel of a `Dial` event. Other events have a `caller` of their own inside the channel.
     caller: Option<Channel>,
     /// The dialled channel of a `Dial` event.
@@ -160,13 +179,7 @@ impl Calls {
     }
 
     fn learn(&mut self, call: CallId, channel: &Channel, number: &str, is_own: bool) {
-        let dialled = channel
-            .variable(CALL_DIALLED)
-            .or(Some(channel.dialplan.exten.as_str()))
-            // `s`, `h`, `i`, `t` are the dialplan's own extensions: nobody dials them.
-            .filter(|exten| exten.chars().any(|c| c.is_ascii_digit()))
-            .map(str::to_owned);
-        let language = channel.variable(CALL_LANG).and_then(language_of);
+        let (dialled, language) = (channel.dialled(), channel.language());
         match self.known.get_mut(&call) {
             // The leg's view adds nothing to the caller's own.
             Some(known) if known.is_own && !is_own => return,
@@ -221,6 +234,25 @@ impl Channel {
         self.channelvars.get(name).and_then(serde_json::Value::as_str).filter(|value| !value.is_empty())
     }
 
+    /// The number dialled, as far as the channel tells.
+    pub(super) fn dialled(&self) -> Option<String> {
+        self.variable(CALL_DIALLED)
+            .or(Some(self.dialplan.exten.as_str()))
+            // `s`, `h`, `i`, `t` are the dialplan's own extensions: nobody dials them.
+            .filter(|exten| exten.chars().any(|c| c.is_ascii_digit()))
+            .map(str::to_owned)
+    }
+
+    /// The language that the dialplan chose.
+    pub(super) fn language(&self) -> Option<Language> {
+        self.variable(CALL_LANG).and_then(language_of)
+    }
+
+    /// Whether it is in this Stasis application. Within a bridge it still is.
+    pub(super) fn is_in(&self, app: &str) -> bool {
+        self.dialplan.app_name == "Stasis" && self.dialplan.app_data.split(',').next() == Some(app)
+    }
+
     /// The call of a leg named `AudioSocket/host:port-UUID`, as chan_audiosocket.c of Asterisk 22 names it.
     fn audiosocket_call(&self) -> Option<CallId> {
         let rest = self.name.strip_prefix("AudioSocket/")?;
@@ -233,7 +265,7 @@ impl Channel {
 const UUID_TEXT: usize = 36;
 
 /// A language as dialplans write it: `ru`, `en`, `ru_RU`, `en-GB`.
-fn language_of(text: &str) -> Option<Language> {
+pub(super) fn language_of(text: &str) -> Option<Language> {
     match text.get(..2).map(str::to_ascii_lowercase).as_deref() {
         Some("ru") => Some(Language::Russian),
         Some("en") => Some(Language::English),

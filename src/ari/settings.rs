@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::{Host, Url};
 
+use super::stasis;
 use crate::ids::Region;
 
 /// How to reach Asterisk's ARI.
@@ -32,6 +33,10 @@ pub struct Settings {
     /// Countries whose national spelling a number without country code may follow, in the order in which they are
     /// tried. Default `["RU", "BY"]`.
     pub regions: Vec<Region>,
+    /// Calls that Orderline sets up itself.
+    pub stasis: stasis::Settings,
+    /// How their callers come to a person.
+    pub transfer: stasis::Transfer,
 }
 
 impl Default for Settings {
@@ -45,6 +50,8 @@ impl Default for Settings {
             deadline_ms: 300,
             allow_insecure: false,
             regions: Region::DEFAULTS.to_vec(),
+            stasis: stasis::Settings::default(),
+            transfer: stasis::Transfer::default(),
         }
     }
 }
@@ -63,6 +70,8 @@ impl Settings {
         if self.regions.is_empty() {
             problems.push("ari.regions: expected at least one country such as \"RU\", found none".into());
         }
+        problems.extend(self.stasis.problems());
+        problems.extend(self.transfer.problems());
         let base = match self.base() {
             Ok(base) => base,
             Err(problem) => {

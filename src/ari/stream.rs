@@ -1,5 +1,6 @@
 //! The event WebSocket: keeps the picture of the channels fresh, and comes back when it breaks.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
@@ -16,6 +17,7 @@ use tokio_tungstenite::{MaybeTlsStream, connect_async_with_config};
 use tokio_util::sync::CancellationToken;
 
 use super::calls::Event;
+use super::stasis::News;
 use super::{Ari, AriError, Link};
 
 /// Why the stream ended.
@@ -39,6 +41,9 @@ impl From<WsError> for Broken {
     }
 }
 
+/// The events that matter to the application that sets calls up.
+const TO_APPLICATION: [&str; 6] =
+    ["StasisStart", "StasisEnd", "ChannelDestroyed", "ChannelHold", "ChannelUnhold", "ApplicationReplaced"];
 /// A ping goes out this often: half of the time after which a middlebox's shortest usual idle timeout (30 s) strikes.
 const PING: Duration = Duration::from_secs(15);
 /// After this much silence the connection counts as dead. Chosen: two pings lost and a half.
@@ -119,6 +124,8 @@ impl Ari {
             calls.is_streaming = true;
         }
         self.list_channels().await?;
+        self.shared.missed.store(true, Ordering::Relaxed);
+        self.tell_application(None);
         tracing::info!(url = %link.base, app = %self.shared.settings.app, "ARI's event stream is up");
         let mut heard_at = Instant::now();
         let mut ping_at = heard_at + PING;
@@ -151,9 +158,26 @@ impl Ari {
                 if learnt {
                     self.shared.news.notify_waiters();
                 }
+                if TO_APPLICATION.contains(&event.kind.as_str()) {
+                    self.tell_application(Some(event));
+                }
             }
             // Events of other shapes (a device's state, a recording) are none of ours.
             Err(error) => tracing::trace!(%error, "an event of ARI was passed over"),
+        }
+    }
+
+    /// Passes an event on to the application that sets calls up. One that finds no room makes the application look at
+    /// what exists, as after a break.
+    fn tell_application(&self, event: Option<Event>) {
+        let Some(news_to) = self.shared.news_to.get() else { return };
+        if self.shared.missed.load(Ordering::Relaxed) && news_to.try_send(News::Up).is_ok() {
+            self.shared.missed.store(false, Ordering::Relaxed);
+        }
+        if let Some(event) = event
+            && news_to.try_send(News::Event(Box::new(event))).is_err()
+        {
+            self.shared.missed.store(true, Ordering::Relaxed);
         }
     }
 }
