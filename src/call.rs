@@ -11,7 +11,12 @@ mod arrivals;
 pub mod core;
 pub mod desk;
 mod driver;
+pub mod echo;
 mod errands;
+mod faults;
+mod flood;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod identify;
 mod line;
 mod listen;
@@ -20,14 +25,20 @@ mod pace;
 pub mod registry;
 mod requests;
 mod session;
+pub mod switchboard;
 pub mod tape;
+pub mod transfer;
 
 pub use core::{Core, NewCore};
 pub use desk::Desk;
 pub use driver::Calls;
+pub use faults::Peer;
+pub(crate) use faults::{at_the_door, tell_rest};
 pub use identify::Identify;
 pub use observer::{CallEvent, Happening, Observer, Summary};
+pub use pace::set_crowded;
 pub use registry::Registry;
+pub use transfer::Card;
 
 /// `[call]`: what holds for every call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +54,8 @@ pub struct Settings {
     pub rate_wait_ms: u64,
     /// How long a connection may take to say its UUID, in milliseconds (chosen; measured: within 1 ms).
     pub handshake_ms: u64,
-    /// Only calls whose UUID was announced over HTTP (`POST /calls`) are taken.
+    /// Only calls are taken whose UUID was announced over HTTP (`POST /calls`) or is known to ARI: a channel has it as
+    /// CALL_UUID. ARI is asked for `handshake_ms` at most, while the caller hears silence. Each UUID is good once.
     pub registration_required: bool,
     /// Frames that the peer may leave unread beyond its socket's buffers before the call is ended; 50 are a second.
     pub stuck_frames: usize,

@@ -6,8 +6,10 @@
 //! | `GET /ready` | 200 or 503, with each part's state as JSON |
 //! | `GET /metrics` | the figures, in Prometheus' text form |
 //! | `POST /calls?uuid=…&from=…&exten=…&lang=…` | 200 `ok`: the dialplan announces a call; also as a form |
+//! | `POST /calls?uuid=…&returns=UUID&…` | as above, for a leg that comes back because no person answered: `returns` is the earlier leg's UUID; 409 when it has come back as often as it may |
 //! | `GET /calls` | the calls that go on, as JSON |
 //! | `GET /calls/{uuid}/next` | `hangup`, `operator` or `unknown`: what the dialplan should do after the agent |
+//! | `GET /calls/{uuid}/handover` | what goes with the call to a person: target, caller, order, language, summary, between bars; always five fields, empty where nothing is known, and harmless in a dialplan ([`crate::call::transfer::harmless`]) |
 //! | `GET /calls/{uuid}/events` | server-sent events: what happens in a call, from now on |
 //!
 //! All but the first two ask for the token, where one is set.

@@ -11,14 +11,16 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, timeout};
 
-use crate::call::{Calls, refuse};
-use crate::telemetry::figures;
+use crate::call::{Calls, at_the_door, refuse, tell_rest};
+use crate::telemetry::SPARING_FOR;
 
+mod doors;
 pub mod peers;
 mod shard;
 
+use doors::{Doors, Full};
 pub use peers::{Network, NetworkError};
 use shard::{Leg, Shards};
 
@@ -32,8 +34,12 @@ pub struct Settings {
     pub peers: Vec<Network>,
     /// Calls at the same time; further connections are closed, and the dialplan goes on to the operator.
     pub max_calls: usize,
-    /// Connections that have not said their UUID yet.
+    /// Connections that are no calls yet: they have not said their UUID, or ARI is being asked about it, or they hear
+    /// goodbye.
     pub max_half_open: usize,
+    /// The same from one address, where more than one Asterisk calls: a broken one cannot take the others' places. 0: as
+    /// many as `max_half_open`.
+    pub max_half_open_per_peer: usize,
     /// Threads that carry calls; 0 means one per processor core.
     pub shards: usize,
     /// Seconds that running calls get to finish once the server is told to stop.
@@ -47,6 +53,7 @@ impl Default for Settings {
             peers: vec![Network::LOOPBACK_V4, Network::LOOPBACK_V6],
             max_calls: 100,
             max_half_open: 32,
+            max_half_open_per_peer: 0,
             shards: 0,
             drain_s: 30,
         }
@@ -66,6 +73,12 @@ impl Settings {
             if !(1..=most).contains(&value) {
                 problems.push(format!("server.{name}: expected 1 to {most}, found {value}"));
             }
+        }
+        if self.max_half_open_per_peer > self.max_half_open {
+            let (found, most) = (self.max_half_open_per_peer, self.max_half_open);
+            problems.push(format!(
+                "server.max_half_open_per_peer: expected at most max_half_open, {most}, found {found}"
+            ));
         }
         if self.shards > 256 {
             problems.push(format!("server.shards: expected 0 to 256, found {}", self.shards));
@@ -128,15 +141,21 @@ impl Listener {
     pub async fn serve(self, calls: Arc<Calls>) -> io::Result<()> {
         let limits = Limits {
             calls: Arc::new(Semaphore::new(self.settings.max_calls)),
-            half_open: Arc::new(Semaphore::new(self.settings.max_half_open)),
+            half_open: Doors::new(self.settings.max_half_open, self.settings.max_half_open_per_peer),
             goodbyes: Arc::new(Semaphore::new(MAX_GOODBYES)),
         };
         let mut shards = Shards::start(self.settings.shards, &calls)?;
+        let mut telling = tokio::time::interval(SPARING_FOR);
+        telling.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let accepted = tokio::select! {
                 biased;
                 () = calls.draining.cancelled() => break,
                 () = calls.stopping.cancelled() => break,
+                _ = telling.tick() => {
+                    tell_rest();
+                    continue;
+                }
                 accepted = self.inner.accept() => accepted,
             };
             match accepted {
@@ -176,33 +195,30 @@ impl Listener {
 
     fn admit(&self, stream: TcpStream, peer: SocketAddr, limits: &Limits, shards: &mut Shards) {
         if !self.settings.allows(peer.ip()) {
-            refused("peer");
-            tracing::warn!(%peer, "connection from an address that is not in server.peers");
-            return;
+            return refused("peer", peer, "its address is not in server.peers");
         }
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "the connection died before it was taken");
             return;
         }
         let Ok(call) = limits.calls.clone().try_acquire_owned() else {
-            refused("max_calls");
-            tracing::warn!(
-                max_calls = self.settings.max_calls,
-                "call refused: as many calls as may be go on"
-            );
+            refused("max_calls", peer, "as many calls as server.max_calls go on");
             return limits.goodbye(stream);
         };
-        let Ok(half_open) = limits.half_open.clone().try_acquire_owned() else {
-            refused("max_half_open");
-            tracing::warn!(
-                max_half_open = self.settings.max_half_open,
-                "connection refused: too many others have not said their UUID"
-            );
-            return limits.goodbye(stream);
+        let half_open = match limits.half_open.enter(peer.ip()) {
+            Ok(half_open) => half_open,
+            Err(Full::All) => {
+                refused("max_half_open", peer, "as many others as server.max_half_open are no calls yet");
+                return limits.goodbye(stream);
+            }
+            Err(Full::OfThisPeer) => {
+                let what = "as many others of its own as server.max_half_open_per_peer are no calls yet";
+                refused("max_half_open_per_peer", peer, what);
+                return limits.goodbye(stream);
+            }
         };
-        if let Err(leg) = shards.take(Leg { stream, call, half_open }) {
-            refused("busy");
-            tracing::warn!("call refused: the threads for calls are busy");
+        if let Err(leg) = shards.take(Leg { stream, peer, call, half_open }) {
+            refused("busy", peer, "the threads for calls are busy");
             limits.goodbye(leg.stream);
         }
     }
@@ -211,7 +227,7 @@ impl Listener {
 /// What may be at once.
 struct Limits {
     calls: Arc<Semaphore>,
-    half_open: Arc<Semaphore>,
+    half_open: Doors,
     goodbyes: Arc<Semaphore>,
 }
 
@@ -233,6 +249,8 @@ impl Settings {
     }
 }
 
-fn refused(why: &'static str) {
-    metrics::counter!(figures::CONNECTIONS_REFUSED_TOTAL, "why" => why).increment(1);
+fn refused(why: &'static str, peer: SocketAddr, what: &'static str) {
+    if let Some(more) = at_the_door(why, peer) {
+        tracing::warn!(why, %peer, more, "connection refused: {what}");
+    }
 }

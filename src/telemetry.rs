@@ -15,8 +15,10 @@ use tracing_subscriber::util::TryInitError;
 
 pub mod figures;
 mod lines;
+mod sparing;
 
 pub use lines::LogGuard;
+pub use sparing::{KeptBack, SPARING_FOR, Sparing};
 
 /// `[log]`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use crate::audio::Rate;
 
 mod caller;
+pub mod hostile;
 mod report;
 mod script;
 

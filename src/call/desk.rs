@@ -39,6 +39,24 @@ pub trait Desk: Send + Sync + fmt::Debug {
     fn ended(&self, call: CallId, summary: &Summary) -> BoxFuture<'static, ()>;
 }
 
+/// A desk where nothing can be ordered.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Closed;
+
+impl Desk for Closed {
+    fn began(&self, _: CallId) {}
+
+    fn identified(&self, _: CallId, _: &Identity) {}
+
+    fn carry_out(&self, _: CallId, _: Instant, _: ActionRequest) -> BoxFuture<'static, ActionOutcome> {
+        Box::pin(std::future::ready(ActionOutcome::Unavailable { reason: Unavailable::Store }))
+    }
+
+    fn ended(&self, _: CallId, _: &Summary) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+}
+
 /// The desk that orders: intent to the journal, request to the store, outcome to the journal, answer to the call.
 #[derive(Debug)]
 pub struct OrderDesk<T>(Arc<Shared<T>>);

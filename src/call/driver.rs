@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use crate::call::faults::Peer;
 use crate::call::line::Line;
 use crate::call::observer::{CallEvent, Happening, Summary};
 use crate::call::session::{End, Known, Session};
@@ -65,35 +66,46 @@ impl std::fmt::Debug for Calls {
 
 impl Calls {
     /// Carries one call from accept to its last settled action. Never fails: how it went is told to the observer, the
-    /// log and the metrics. `half_open` is dropped as soon as the peer has said which call this is.
-    pub async fn carry<R, W, P>(self: Arc<Self>, reader: R, writer: W, half_open: P)
+    /// log and the metrics. `half_open` is dropped as soon as the connection is a call, or is over.
+    pub async fn carry<R, W, P>(self: Arc<Self>, reader: R, writer: W, peer: Peer, half_open: P)
     where
         R: AsyncRead + Unpin + Send,
         W: AsyncWrite + Unpin + Send,
         P: Send,
     {
-        let span = tracing::info_span!("call", call.id = tracing::field::Empty);
-        self.carry_within(reader, writer, half_open).instrument(span).await;
-    }
-
-    async fn carry_within<R, W, P>(self: Arc<Self>, reader: R, writer: W, half_open: P)
-    where
-        R: AsyncRead + Unpin + Send,
-        W: AsyncWrite + Unpin + Send,
-        P: Send,
-    {
+        let empty = tracing::field::Empty;
+        let span = tracing::info_span!("call", call.id = empty, peer = empty);
+        if let Peer(Some(address)) = peer {
+            span.record("peer", tracing::field::display(address));
+        }
         let rate =
             audiosocket::SampleRate::from_hz(self.settings.rate.0).unwrap_or(audiosocket::SampleRate::Hz8000);
         let mut line = Line::new(reader, writer, rate);
-        let mut known = Known::default();
-        let session = async { Session::new(&self, &mut line, &mut known, half_open).run().await };
-        match AssertUnwindSafe(session).catch_unwind().await {
+        let mut known = Known { call: None, peer };
+        let mut half_open = Some(half_open);
+        let in_session = span.clone();
+        let session =
+            async { Session::new(&self, &mut line, &mut known, &mut half_open, in_session).run().await };
+        let end = AssertUnwindSafe(session).catch_unwind().await;
+        // The session enters the span itself, where it has something to log. The permit is held to the very end.
+        self.end(end, line, known).instrument(span).await;
+    }
+
+    async fn end<R, W>(&self, end: std::thread::Result<End>, mut line: Line<R, W>, known: Known)
+    where
+        R: AsyncRead + Unpin + Send,
+        W: AsyncWrite + Unpin + Send,
+    {
+        match end {
             Ok(End::Over(summary)) => {
                 self.over(&known, summary).await;
             }
             Ok(End::Refused(why)) => {
-                metrics::counter!(figures::CALLS_REFUSED_TOTAL, "why" => why.label()).increment(1);
-                tracing::warn!(%why, "call refused");
+                if let Some(more) = known.peer.refused(why.label()) {
+                    tracing::warn!(%why, more, "call refused");
+                }
+                // It counts as half-open until it is gone: else whoever is refused quickly could take every place of a
+                // call with farewells.
                 line.goodbye().await;
             }
             Err(_) => {

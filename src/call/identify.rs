@@ -14,6 +14,10 @@ use crate::ids::{CallId, PresentedNumber};
 pub trait Identify: Send + Sync + fmt::Debug {
     /// Who this call's caller is; none if it is not known here. The asker has a deadline of its own.
     fn caller_of(&self, call: CallId) -> BoxFuture<'static, Option<Identity>>;
+
+    /// The same, where a caller who is not known must not be taken for one who hides: none unless there is such a call for
+    /// certain. The asker has a deadline of its own.
+    fn vouch_for(&self, call: CallId) -> BoxFuture<'static, Option<Identity>>;
 }
 
 impl Identify for Ari {
@@ -21,6 +25,11 @@ impl Identify for Ari {
     fn caller_of(&self, call: CallId) -> BoxFuture<'static, Option<Identity>> {
         let ari = self.clone();
         Box::pin(async move { if ari.is_on() { Some(ari.identify(call).await) } else { None } })
+    }
+
+    fn vouch_for(&self, call: CallId) -> BoxFuture<'static, Option<Identity>> {
+        let ari = self.clone();
+        Box::pin(async move { ari.known(call).await })
     }
 }
 
@@ -30,6 +39,10 @@ pub struct Nobody;
 
 impl Identify for Nobody {
     fn caller_of(&self, _: CallId) -> BoxFuture<'static, Option<Identity>> {
+        Box::pin(std::future::ready(None))
+    }
+
+    fn vouch_for(&self, _: CallId) -> BoxFuture<'static, Option<Identity>> {
         Box::pin(std::future::ready(None))
     }
 }

@@ -4,6 +4,7 @@
 //! no more than four frames leave at once and never more than fifty a second follow, because Asterisk paces nothing
 //! (its two-party bridge writes each frame straight out as RTP; a burst overflows the telephone's jitter buffer).
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,6 +14,25 @@ pub(crate) const FRAME: Duration = Duration::from_millis(20);
 
 /// Catching up is allowed for this much: three frames (`design`: the driver's contract).
 pub(crate) const CATCH_UP: Duration = Duration::from_millis(60);
+
+/// Reads at one tick, each of what the buffer holds: the rest of a burst waits for the next.
+pub(super) const GLANCES: usize = 4;
+/// Between two looks at what is not sound.
+pub(super) const LOOKS: Duration = Duration::from_millis(100);
+
+thread_local! {
+    static CROWDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says whether this thread carries so many calls that each should be looked at as seldom as can be.
+pub fn set_crowded(crowded: bool) {
+    CROWDED.set(crowded);
+}
+
+/// What was said of this thread last.
+pub(super) fn is_crowded() -> bool {
+    CROWDED.get()
+}
 
 /// The generic cell rate algorithm (ITU-T I.371, annex A) over frames.
 #[derive(Debug)]

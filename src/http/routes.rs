@@ -24,6 +24,7 @@ use tower_http::timeout::TimeoutLayer;
 use uuid::Uuid;
 
 use crate::call::Happening;
+use crate::call::registry::{NoReturn, TooManyAnnounced};
 use crate::conversation::event::Identity;
 use crate::http::Console;
 use crate::ids::{CallId, PresentedNumber};
@@ -43,6 +44,7 @@ pub fn router(console: Console) -> Router {
         .route("/metrics", get(metrics))
         .route("/calls", get(live).post(announce))
         .route("/calls/{call}/next", get(next))
+        .route("/calls/{call}/handover", get(handover))
         .layer(from_fn_with_state(console.clone(), token))
         .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, DEADLINE));
@@ -119,9 +121,18 @@ async fn announce(State(console): State<Console>, RawQuery(query): RawQuery, bod
         dialled: given("exten"),
         language,
     };
-    match console.registry.announce(CallId(uuid), caller) {
+    let full = |why: TooManyAnnounced| (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response();
+    let Some(earlier) = given("returns") else {
+        return console.registry.announce(CallId(uuid), caller).map_or_else(full, |()| "ok".into_response());
+    };
+    let Ok(earlier) = Uuid::from_str(earlier.trim()) else {
+        return refuse("expected the earlier leg's UUID in returns=…\n".to_owned());
+    };
+    match console.registry.announce_return(CallId(uuid), CallId(earlier), caller) {
         Ok(()) => "ok".into_response(),
-        Err(full) => (StatusCode::SERVICE_UNAVAILABLE, format!("{full}\n")).into_response(),
+        Err(NoReturn::Full(why)) => full(why),
+        Err(why @ NoReturn::SameUuid) => refuse(format!("{why}\n")),
+        Err(why @ NoReturn::Enough(_)) => (StatusCode::CONFLICT, format!("{why}\n")).into_response(),
     }
 }
 
@@ -139,6 +150,14 @@ async fn next(State(console): State<Console>, Path(call): Path<String>) -> Respo
         // No line end: the dialplan compares the whole answer.
         Ok(uuid) => console.registry.next(CallId(uuid)).word().into_response(),
         Err(_) => (StatusCode::BAD_REQUEST, "unknown").into_response(),
+    }
+}
+
+/// Five fields whatever is known, and no line end: the dialplan takes the answer apart with CUT().
+async fn handover(State(console): State<Console>, Path(call): Path<String>) -> Response {
+    match Uuid::from_str(&call) {
+        Ok(uuid) => console.registry.card(CallId(uuid)).line().into_response(),
+        Err(_) => (StatusCode::BAD_REQUEST, "expected a call's UUID\n").into_response(),
     }
 }
 
@@ -200,6 +219,7 @@ mod tests {
 
     use super::*;
     use crate::call::{CallEvent, Observer, Registry, Summary};
+    use crate::conversation::event::{Handover, Leave};
     use crate::http::{PartState, Readiness};
     use crate::ids::Region;
 
@@ -225,7 +245,7 @@ mod tests {
     }
 
     fn announced(console: &Console) -> Option<Identity> {
-        console.registry.begin(CallId(CALL.parse().unwrap()), false).unwrap().1
+        console.registry.begin(CallId(CALL.parse().unwrap())).unwrap().1
     }
 
     #[tokio::test]
@@ -259,7 +279,14 @@ mod tests {
     #[tokio::test]
     async fn the_token_is_asked_for_everywhere_but_health_and_readiness() {
         let console = console(Some("0123456789abcdef"));
-        for path in ["/metrics", "/calls", "/calls/x/next", "/calls/x/events", "/metrics?token=wrong"] {
+        for path in [
+            "/metrics",
+            "/calls",
+            "/calls/x/next",
+            "/calls/x/handover",
+            "/calls/x/events",
+            "/metrics?token=wrong",
+        ] {
             assert_eq!(ask(&console, "GET", path, "").await.0, StatusCode::UNAUTHORIZED, "{path}");
         }
         assert_eq!(ask(&console, "GET", "/health", "").await.0, StatusCode::OK);
@@ -287,6 +314,60 @@ mod tests {
         assert_eq!(ask(&console, "GET", &path, "").await, (StatusCode::OK, "unknown".to_owned()));
         let body = ask(&console, "GET", "/calls", "").await.1;
         assert_eq!(body, r#"{"calls":[]}"#);
+    }
+
+    #[tokio::test]
+    async fn the_dialplan_reads_what_a_person_should_know_in_five_fields() {
+        let console = console(None);
+        let path = format!("/calls/{CALL}/handover");
+        let nothing = (StatusCode::OK, "operator||||".to_owned());
+        assert_eq!(ask(&console, "GET", &path, "").await, nothing, "a target even for a call nobody knows");
+        assert_eq!(ask(&console, "GET", "/calls/x/handover", "").await.0, StatusCode::BAD_REQUEST);
+        announce_and_transfer(&console, CALL).await;
+        let (_, line) = ask(&console, "GET", &path, "").await;
+        assert_eq!(line, "operator|+375291234567|ORD-7|ru|Просит оператора. Заказ ORD-7 не оформлен");
+        let next = ask(&console, "GET", &format!("/calls/{CALL}/next"), "").await;
+        assert_eq!(next, (StatusCode::OK, "operator".to_owned()));
+    }
+
+    /// A call that was announced and has left to a person.
+    async fn announce_and_transfer(console: &Console, call: &str) {
+        let path = format!("/calls?uuid={call}&from=%2B375291234567&exten=100&lang=ru&returns=");
+        assert_eq!(ask(console, "POST", &path, "").await.0, StatusCode::OK);
+        let (mut place, caller) = console.registry.begin(CallId(call.parse().unwrap())).unwrap();
+        assert!(!place.is_return());
+        place.identified(&caller.unwrap());
+        let handover = Handover {
+            summary: "Просит оператора; \"Заказ\" ORD-7 не $оформлен".to_owned(),
+            order: Some("ORD-7".to_owned()),
+            language: Language::Russian,
+        };
+        place.leaving(&Leave::Transfer { handover });
+    }
+
+    #[tokio::test]
+    async fn a_dialplan_announces_a_call_that_comes_back_a_bounded_number_of_times() {
+        let console = console(None);
+        announce_and_transfer(&console, CALL).await;
+        let path =
+            |leg: u128, returns: &str| format!("/calls?uuid={}&returns={returns}", Uuid::from_u128(leg));
+        for (leg, returns) in [(1, CALL.to_owned()), (2, Uuid::from_u128(1).to_string())] {
+            assert_eq!(
+                ask(&console, "POST", &path(leg, &returns), "").await,
+                (StatusCode::OK, "ok".to_owned())
+            );
+            let (place, caller) = console.registry.begin(CallId(Uuid::from_u128(leg))).unwrap();
+            assert!(place.is_return());
+            assert_eq!(caller.as_ref().unwrap().number.number().unwrap().e164(), "+375291234567");
+            place.identified(&caller.unwrap());
+        }
+        let (status, why) = ask(&console, "POST", &path(3, &Uuid::from_u128(2).to_string()), "").await;
+        assert_eq!(status, StatusCode::CONFLICT);
+        assert!(why.contains("2 times") && why.contains("transfer.returns"), "{why}");
+        let (status, why) = ask(&console, "POST", &path(4, "yes"), "").await;
+        assert!(status == StatusCode::BAD_REQUEST && why.contains("expected"), "{why}");
+        let (status, why) = ask(&console, "POST", &path(5, &Uuid::from_u128(5).to_string()), "").await;
+        assert!(status == StatusCode::BAD_REQUEST && why.contains("expected a new UUID"), "{why}");
     }
 
     #[tokio::test]

@@ -37,12 +37,14 @@ pub const DECODE_SECONDS: &str = "orderline_decode_seconds";
 pub const COMPLETION_FIRST_SECONDS: &str = "orderline_completion_first_seconds";
 /// From a synthesis request to its first sound. Label `engine`.
 pub const SYNTHESIS_FIRST_SECONDS: &str = "orderline_synthesis_first_seconds";
-/// How late a 20 ms frame was sent against its schedule.
+/// How late the latest 20 ms frame of each second of a call was sent against its schedule.
 pub const WAKE_LATE_SECONDS: &str = "orderline_wake_late_seconds";
 /// A call from accept to its end.
 pub const CALL_SECONDS: &str = "orderline_call_seconds";
 /// Calls ended. Label `cause`.
 pub const CALLS_TOTAL: &str = "orderline_calls_total";
+/// Calls that the dialplan announced as coming back because no person answered.
+pub const RETURNS_TOTAL: &str = "orderline_returns_total";
 /// Legs that are up now.
 pub const LEGS: &str = "orderline_legs";
 /// Times that a caller cut the agent short.
@@ -65,6 +67,8 @@ pub const CALLS_REFUSED_TOTAL: &str = "orderline_calls_refused_total";
 pub const CALLS_PANICKED_TOTAL: &str = "orderline_calls_panicked_total";
 /// Connections turned away at the door. Label `why`.
 pub const CONNECTIONS_REFUSED_TOTAL: &str = "orderline_connections_refused_total";
+/// Legs of calls that ended because of what their peer did. Label `why`: `garbage`, `flood`, `messages`, `rates`, `stuck`.
+pub const PEER_FAULTS_TOTAL: &str = "orderline_peer_faults_total";
 /// AudioSocket messages that were passed over. Label `what`.
 pub const ODD_MESSAGES_TOTAL: &str = "orderline_odd_messages_total";
 /// Errors that the peer reported (kind 0xff).
@@ -77,8 +81,17 @@ pub const RATE_SWITCHES_TOTAL: &str = "orderline_rate_switches_total";
 pub const RATE_CHANGES_TOTAL: &str = "orderline_rate_changes_total";
 /// Sound dropped because it came faster than time.
 pub const FLOODED_MESSAGES_TOTAL: &str = "orderline_flooded_messages_total";
-/// Calls ended because the peer did not read.
-pub const STUCK_PEERS_TOTAL: &str = "orderline_stuck_peers_total";
+/// Callers that are in our Stasis application now.
+pub const STASIS_CALLS: &str = "orderline_stasis_calls";
+/// Callers who have left our Stasis application. Label `end`: `caller`, `agent`, `transferred`, `connected`, `released`,
+/// `unfinished`, `broken`.
+pub const STASIS_CALLS_TOTAL: &str = "orderline_stasis_calls_total";
+/// From a caller's entry into our Stasis application to the agent's leg in the bridge.
+pub const STASIS_SETUP_SECONDS: &str = "orderline_stasis_setup_seconds";
+/// Callers who were found in our Stasis application and whom nobody served.
+pub const STASIS_ORPHANS_TOTAL: &str = "orderline_stasis_orphans_total";
+/// Steps that Asterisk's ARI refused or did not answer. Label `command`.
+pub const ARI_COMMANDS_FAILED_TOTAL: &str = "orderline_ari_commands_failed_total";
 /// Recordings that ended early because the disk was too slow or full.
 pub const TAPES_LOST_TOTAL: &str = "orderline_tapes_lost_total";
 /// Steps of order actions that the journal did not take. Label `what`.
@@ -107,7 +120,7 @@ pub const ALL: &[Figure] = &[
     Figure {
         name: WAKE_LATE_SECONDS,
         kind: Kind::Histogram(FRAME),
-        help: "How late a 20 ms frame was against its schedule",
+        help: "How late the latest 20 ms frame of each second of a call was against its schedule",
     },
     Figure { name: CALL_SECONDS, kind: Kind::Histogram(CALL), help: "A call from accept to its end" },
     Figure { name: CALLS_TOTAL, kind: Kind::Counter, help: "Calls ended, by cause" },
@@ -147,6 +160,11 @@ pub const ALL: &[Figure] = &[
         help: "Connections turned away at the door, by reason",
     },
     Figure {
+        name: PEER_FAULTS_TOTAL,
+        kind: Kind::Counter,
+        help: "Legs of calls that ended because of what their peer did, by reason",
+    },
+    Figure {
         name: ODD_MESSAGES_TOTAL,
         kind: Kind::Counter,
         help: "AudioSocket messages that were passed over, by what was wrong",
@@ -157,6 +175,7 @@ pub const ALL: &[Figure] = &[
         kind: Kind::Counter,
         help: "Calls with mu-law labelled as linear sound: a dialplan without c(slin)",
     },
+    Figure { name: RETURNS_TOTAL, kind: Kind::Counter, help: "Calls taken back because no person answered" },
     Figure {
         name: RATE_SWITCHES_TOTAL,
         kind: Kind::Counter,
@@ -172,10 +191,26 @@ pub const ALL: &[Figure] = &[
         kind: Kind::Counter,
         help: "Messages of sound dropped because they came faster than time",
     },
+    Figure { name: STASIS_CALLS, kind: Kind::Gauge, help: "Callers that are in our Stasis application now" },
     Figure {
-        name: STUCK_PEERS_TOTAL,
+        name: STASIS_CALLS_TOTAL,
         kind: Kind::Counter,
-        help: "Calls ended because the peer did not read",
+        help: "Callers who have left our Stasis application, by how",
+    },
+    Figure {
+        name: STASIS_SETUP_SECONDS,
+        kind: Kind::Histogram(SECONDS),
+        help: "From a caller's entry into our Stasis application to the agent's leg in the bridge",
+    },
+    Figure {
+        name: STASIS_ORPHANS_TOTAL,
+        kind: Kind::Counter,
+        help: "Callers who were found in our Stasis application and whom nobody served",
+    },
+    Figure {
+        name: ARI_COMMANDS_FAILED_TOTAL,
+        kind: Kind::Counter,
+        help: "Steps that Asterisk's ARI refused or did not answer, by step",
     },
     Figure {
         name: TAPES_LOST_TOTAL,
