@@ -1,6 +1,6 @@
 # Two commands are all that is needed on a fresh Debian or Ubuntu machine with Rust: make demo, make test.
 
-.PHONY: demo test prepare prepare-test
+.PHONY: demo test fuzz prepare prepare-test
 
 # Installs what is missing, builds in release mode, and lets sample callers phone in.
 demo: prepare
@@ -13,6 +13,18 @@ test: prepare-test
 	cargo clippy --workspace --all-targets --locked -- -D warnings
 	cargo test --workspace --locked
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
+
+# Feeds the decoder and the call driver what a fuzzer invents, guided by coverage, for so many seconds each
+# (tests/fuzz/README.md): make fuzz SECONDS=3600. An input that breaks something ends it, and is in target/fuzz.
+SECONDS = 60
+fuzz: prepare
+	RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/instrumented.sh \
+		cargo build --release --locked -p orderline-fuzz --features libfuzzer
+	for target in decode call; do \
+		mkdir -p target/fuzz/$$target && \
+		target/release/fuzz-$$target -max_total_time=$(SECONDS) -max_len=20000 -timeout=20 -print_final_stats=1 \
+			-artifact_prefix=target/fuzz/$$target- target/fuzz/$$target tests/fuzz/corpus/$$target || exit 1; \
+	done
 
 prepare:
 	.ci/prepare build

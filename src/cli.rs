@@ -12,8 +12,12 @@ use crate::config::{Config, EXIT_BAD_CONFIG, Problems};
 pub mod audit;
 pub mod call;
 pub mod demo;
+mod descriptors;
+pub mod doctor;
 pub mod health;
+pub mod load;
 pub mod migrate;
+pub mod plain;
 pub mod replay;
 pub mod serve;
 pub mod store;
@@ -60,8 +64,12 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Ask a running voice server how it is.
     Health(health::HealthArgs),
+    /// Look at a PBX, its version and its dialplan, and name the traps of AudioSocket that apply.
+    Doctor(doctor::DoctorArgs),
     /// Play Asterisk's part: call a voice server over AudioSocket with a script of recorded lines.
     Call(call::CallArgs),
+    /// Place many calls at once, and measure spacing, delays, processor time and memory.
+    Load(load::LoadArgs),
     /// Repeat recorded calls in virtual time and compare.
     Replay(replay::ReplayArgs),
     /// Check and read the audit of order actions.
@@ -95,7 +103,9 @@ fn run(common: Common, command: Command) -> anyhow::Result<ExitCode> {
         Command::Store(args) => runtime.block_on(store::run(&common, args)),
         Command::Demo(args) => runtime.block_on(demo::run(&common, args)),
         Command::Health(args) => runtime.block_on(health::run(&common, args)),
+        Command::Doctor(args) => runtime.block_on(doctor::run(&common, args)),
         Command::Call(args) => runtime.block_on(call::run(args)),
+        Command::Load(args) => runtime.block_on(load::run(args)),
         Command::Replay(args) => replay::run(&args),
         Command::Audit(args) => runtime.block_on(async { audit::run(&common.load()?.audit, args).await }),
         Command::Transcribe(args) => transcribe::run(&args),

@@ -33,6 +33,8 @@ pub struct Config {
     pub server: server::Settings,
     /// `[call]`: what holds for every call.
     pub call: call::Settings,
+    /// `[transfer]`: to a person, and back.
+    pub transfer: call::transfer::Settings,
     /// `[tape]`: recording of calls.
     pub tape: call::tape::Settings,
     /// `[http]`: health, metrics, registration.
@@ -123,6 +125,7 @@ impl Config {
         let config = Self {
             server: gather.section("server", server::Settings::problems),
             call: gather.section("call", call::Settings::problems),
+            transfer: gather.section("transfer", call::transfer::Settings::problems),
             tape: gather.section("tape", call::tape::Settings::problems),
             http: gather.section("http", http::Settings::problems),
             ari: gather.section("ari", ari::Settings::problems),
@@ -379,8 +382,9 @@ mod tests {
         let plain = Config::default();
         let shown = |config: &Config| {
             format!(
-                "{:?}{:?}{:?}{:?}{:?}{:?}",
+                "{:?}{:?}{:?}{:?}{:?}{:?}{:?}",
                 config.server,
+                config.transfer,
                 config.conversation,
                 config.hearing,
                 config.thinking,
@@ -390,6 +394,9 @@ mod tests {
         };
         assert_eq!(shown(&config), shown(&plain));
         assert_eq!(config.call, call::Settings { dialled: config.call.dialled.clone(), ..plain.call });
+        assert_eq!(config.ari.transfer, plain.ari.transfer);
+        let media_host = config.ari.stasis.media_host.clone();
+        assert_eq!(config.ari.stasis, ari::stasis::Settings { media_host, ..plain.ari.stasis });
         assert_eq!(config.store.deadline_ms, plain.store.deadline_ms);
     }
 }

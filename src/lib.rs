@@ -14,10 +14,12 @@
 //! | [`engines`] | hearing, thinking, speaking behind three ports; a vendor's format never leaves its file |
 //! | [`orders`] | order nouns, the model's tools, the client of the Store API |
 //! | [`audit`] | the journal that is fsynced first, its hash chains, its way to PostgreSQL |
-//! | [`ari`], [`http`] | who calls: asked from Asterisk, or announced by the dialplan |
+//! | [`ari`], [`http`] | who calls: asked from Asterisk, or announced by the dialplan; calls that we set up ([`ari::stasis`]) |
+//! | [`doctor`] | which traps of AudioSocket apply to a PBX: its version, its dialplan's form; pure but for reading files |
 //! | [`language`] | Russian and English, spoken and heard: numbers, money, dates, yes and no |
 //! | [`store`] | the reference store, as foreign to the voice server as a customer's own |
 //! | [`cli`], [`config`], [`telemetry`], [`ids`] | the executable around it |
+//! | [`load`] | many telephones at once, to measure the voice server with |
 //! | [`telephone`], [`postgres`] | a caller's telephone and a private cluster, for the demonstration and the tests |
 //!
 //! Who may import whom is a table in `tests/architecture.rs`, which also keeps clocks, sockets, chance and floating point out
@@ -44,7 +46,8 @@
 //! # What may panic
 //!
 //! Nothing that came from outside: bytes, JSON, SQL rows, audio, configuration. An `expect` states an invariant of ours. If
-//! one breaks all the same, it ends one call, in good order, and not the server.
+//! one breaks all the same, it ends one call, in good order, and not the server. Two fuzzers hold the wire and the driver to
+//! it (`tests/fuzz`), and [`telephone::hostile`] plays the peers that Asterisk is not.
 
 pub mod ari;
 pub mod audio;
@@ -53,10 +56,12 @@ pub mod call;
 pub mod cli;
 pub mod config;
 pub mod conversation;
+pub mod doctor;
 pub mod engines;
 pub mod http;
 pub mod ids;
 pub mod language;
+pub mod load;
 pub mod orders;
 pub mod postgres;
 pub mod server;

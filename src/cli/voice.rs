@@ -3,7 +3,7 @@
 //! Nothing is bound before everything that must work does (the engines, the journal); what may be missing (ARI, the
 //! store, PostgreSQL) is warned of, shown by `/ready`, and does not keep the server from answering calls.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,12 +14,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::ari::Ari;
+use crate::ari::stasis::Application;
 use crate::audit::drain::Drain;
 use crate::audit::{Journal, OpenIntent, reconcile};
 use crate::call::desk::OrderDesk;
 use crate::call::identify::Nobody;
+use crate::call::switchboard::Switchboard;
 use crate::call::tape::Tapes;
 use crate::call::{Calls, Identify, Observer, Registry};
+use crate::cli::doctor;
 use crate::config::Config;
 use crate::engines::{self, llm};
 use crate::http::{Console, PartState, Readiness};
@@ -47,6 +50,17 @@ pub struct Voice {
     drain: Option<Drain>,
     serving: JoinHandle<std::io::Result<()>>,
     stop_http: CancellationToken,
+    /// The calls that are set up through ARI, where it is configured.
+    exchange: Option<Exchange>,
+}
+
+/// What serves the callers in our Stasis application.
+#[derive(Debug)]
+struct Exchange {
+    task: JoinHandle<()>,
+    stop: CancellationToken,
+    /// Ends the event stream, which the application needs to its own end.
+    stop_stream: CancellationToken,
 }
 
 impl Voice {
@@ -75,7 +89,7 @@ impl Voice {
             None => Arc::new(Nobody),
         };
         let observer = Observer::new();
-        let registry = Registry::new();
+        let registry = Registry::with(config.transfer.clone());
         let calls = Arc::new(Calls {
             settings: config.call.clone(),
             language: config.conversation.language,
@@ -100,19 +114,13 @@ impl Voice {
 
         let listener = Listener::bind(&config.server)
             .with_context(|| format!("server.listen: cannot listen on {}", config.server.listen))?;
-        let web = tokio::net::TcpListener::bind(config.http.listen)
-            .await
-            .with_context(|| format!("http.listen: cannot listen on {}", config.http.listen))?;
-        let (socket, http) = (listener.local_addr()?, web.local_addr()?);
+        let socket = listener.local_addr()?;
         readiness.set("calls", PartState::Up);
-        if let Some(ari) = &ari {
-            tokio::spawn(ari.clone().run(calls.stopping.clone()));
-        }
         let watch = watch::Watch {
             readiness: readiness.clone(),
             journal: journal.clone(),
             store: store.clone(),
-            ari,
+            ari: ari.clone(),
             draining: calls.draining.clone(),
         };
         tokio::spawn(watch.run());
@@ -125,16 +133,19 @@ impl Voice {
             regions,
         };
         let stop_http = CancellationToken::new();
-        let until = stop_http.clone();
-        tokio::spawn(async move {
-            let served = axum::serve(web, crate::http::router(console))
-                .with_graceful_shutdown(async move { until.cancelled().await });
-            if let Err(error) = served.await {
-                tracing::error!(%error, "the HTTP server has stopped");
-            }
-        });
+        let http = serve_http(&config.http, console, stop_http.clone()).await?;
         let serving = tokio::spawn(listener.serve(calls.clone()));
-        let voice = Self { socket, http, observer, journal, store, calls, drain, serving, stop_http };
+        let exchange = ari.as_ref().and_then(|ari| {
+            let agents = Arc::new(Switchboard(calls.registry.clone()));
+            let (stop, stop_stream) = (CancellationToken::new(), CancellationToken::new());
+            let application =
+                Application::new(ari, agents, reachable(socket).to_string(), config.server.max_calls)?;
+            let task = tokio::spawn(application.run(calls.draining.clone(), stop.clone()));
+            tokio::spawn(ari.clone().run(stop_stream.clone()));
+            Some(Exchange { task, stop, stop_stream })
+        });
+        let voice =
+            Self { socket, http, observer, journal, store, calls, drain, serving, stop_http, exchange };
         voice.settle_open(recovered.open_intents);
         Ok(voice)
     }
@@ -164,6 +175,12 @@ impl Voice {
     pub async fn stop(self) -> anyhow::Result<()> {
         self.calls.draining.cancel();
         self.serving.await.context("the server's task")??;
+        if let Some(exchange) = self.exchange {
+            // The last legs have just ended; their callers are let go before the dialplan finds nobody to ask.
+            exchange.stop.cancel();
+            exchange.task.await.context("the task of the calls set up through ARI")?;
+            exchange.stop_stream.cancel();
+        }
         self.stop_http.cancel();
         if let Some(drain) = self.drain {
             // What PostgreSQL does not take in this time waits in the journal for the next start.
@@ -187,6 +204,36 @@ impl Voice {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
+}
+
+/// Where an Asterisk on this machine finds a listener on this address.
+fn reachable(listener: SocketAddr) -> SocketAddr {
+    let ip = match listener.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listener.port())
+}
+
+/// Health, metrics and registration, until it is told to stop. Tells where.
+pub(super) async fn serve_http(
+    settings: &crate::http::Settings,
+    console: Console,
+    until: CancellationToken,
+) -> anyhow::Result<SocketAddr> {
+    let web = tokio::net::TcpListener::bind(settings.listen)
+        .await
+        .with_context(|| format!("http.listen: cannot listen on {}", settings.listen))?;
+    let address = web.local_addr()?;
+    tokio::spawn(async move {
+        let served = axum::serve(web, crate::http::router(console))
+            .with_graceful_shutdown(async move { until.cancelled().await });
+        if let Err(error) = served.await {
+            tracing::error!(%error, "the HTTP server has stopped");
+        }
+    });
+    Ok(address)
 }
 
 /// The reconciler's way to the store.
@@ -227,6 +274,7 @@ async fn ask_ari(config: &Config, readiness: &Readiness) -> anyhow::Result<Optio
         Ok(version) => {
             tracing::info!(version = %version.0, "ARI answers");
             readiness.set("ari", PartState::Up);
+            tokio::spawn(doctor::tell_the_log(ari.clone(), config.clone(), version));
         }
         Err(error) => {
             tracing::warn!(%error, "ARI does not answer; calls are served without the caller's number until it does");

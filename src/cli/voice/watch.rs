@@ -55,6 +55,10 @@ impl Watch {
                 Some(why) => degraded(format!("no order is taken: {why}")),
             },
         );
+        if self.ari.as_ref().is_some_and(|ari| !ari.is_streaming()) {
+            self.readiness
+                .set("ari", degraded("no event stream from Asterisk: calls cannot be set up".into()));
+        }
         if self.store.breaker() == BreakerState::Open {
             self.readiness
                 .set("store", degraded("it has failed too often and is not asked for a while".into()));
@@ -73,6 +77,7 @@ impl Watch {
         }
         if let Some(ari) = self.ari.as_ref().filter(|_| bad("ari")) {
             let state = match ari.check().await {
+                Ok(_) if !ari.is_streaming() => return,
                 Ok(_) => PartState::Up,
                 Err(error) => degraded(error.to_string()),
             };
