@@ -59,6 +59,8 @@ const ROOMS: &[Room] = &[
     Room { name: "ari", may: &["ids", "telemetry"] },
     Room { name: "orders", may: &["ids", "language", "telemetry"] },
     Room { name: "audit", may: &["ids", "orders", "telemetry"] },
+    // A pure function of what is known of a PBX; whoever calls it asks.
+    Room { name: "doctor", may: &[] },
     Room { name: "language", may: &[] },
     Room { name: "audio", may: &["ids"] },
     // As foreign to the voice server as a customer's own shop, in both directions.
@@ -67,6 +69,8 @@ const ROOMS: &[Room] = &[
     Room { name: "telemetry", may: &[] },
     // A caller's telephone, for the demo and for `orderline call`.
     Room { name: "telephone", may: &["audio", "audiosocket", "ids"] },
+    // Many of them at once, to measure with: as little of its own as can be.
+    Room { name: "load", may: &["audiosocket"] },
     // A private PostgreSQL cluster in a folder.
     Room { name: "postgres", may: &[] },
 ];
@@ -79,10 +83,12 @@ const EVERYTHING: &[&str] = &[
     "call",
     "config",
     "conversation",
+    "doctor",
     "engines",
     "http",
     "ids",
     "language",
+    "load",
     "orders",
     "postgres",
     "server",

@@ -148,7 +148,7 @@ async fn a_call_that_was_not_announced_is_let_go_with_the_reason_in_the_log() {
     let report = server.call(vec![hang_up()]).await;
     assert_eq!((report.ended, report.greeted_after_ms), (Ended::Agent, None));
     server
-        .says(&["this UUID was not announced with POST /calls, which registration_required asks for"])
+        .says(&["this UUID was neither announced with POST /calls nor does ARI know a channel with it as CALL_UUID"])
         .await;
 }
 

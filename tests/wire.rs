@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use cast::{Cast, cast, id, message, silence};
 use orderline::audio::Rate;
-use orderline::call::{CallEvent, Happening, Settings, Summary};
+use orderline::call::{CallEvent, Happening, Peer, Settings, Summary};
 use orderline::conversation::event::{HangupCause, Identity, Leave};
 use orderline::conversation::{Input, Output};
 use orderline::ids::{CallId, PresentedNumber};
@@ -347,8 +347,8 @@ impl io::Write for Log {
     }
 }
 
-#[tokio::test]
-async fn mu_law_by_mistake_is_warned_of_once_with_the_dialplans_fix() {
+/// What is logged of a call whose messages of 160 bytes come so far apart.
+async fn log_of_short_messages(every: Duration) -> String {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
@@ -357,18 +357,31 @@ async fn mu_law_by_mistake_is_warned_of_once_with_the_dialplans_fix() {
     let cast = cast(Settings::default());
     let (mut line, ours) = tokio::io::duplex(64 * 1024);
     let (reader, writer) = tokio::io::split(ours);
-    let call = cast.calls.clone().carry(reader, writer, ());
+    let call = cast.calls.clone().carry(reader, writer, Peer::default(), ());
     let peer = async {
         line.write_all(&id(1)).await.unwrap();
-        for _ in 0..3 {
+        for _ in 0..60 {
             line.write_all(&message(0x10, &[0x7f; 160])).await.unwrap();
+            tokio::time::sleep(every).await;
         }
         line.shutdown().await.unwrap();
         let mut sink = Vec::new();
         line.read_to_end(&mut sink).await.unwrap();
     };
     timeout(SOON, async { tokio::join!(call, peer) }).await.unwrap();
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let text = log.0.lock().unwrap().clone();
+    String::from_utf8(text).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn sound_in_packets_of_10_ms_is_not_taken_for_mu_law() {
+    let text = log_of_short_messages(Duration::from_millis(10)).await;
+    assert!(text.contains("call over") && !text.contains("mu-law"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn mu_law_by_mistake_is_warned_of_once_with_the_dialplans_fix() {
+    let text = log_of_short_messages(Duration::from_millis(20)).await;
     assert_eq!(text.matches("mu-law").count(), 1, "{text}");
     assert!(text.contains("c(slin)"), "{text}");
     assert!(text.contains(&Uuid::from_u128(1).to_string()), "the line says which call: {text}");

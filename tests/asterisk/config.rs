@@ -110,7 +110,7 @@ fn only_the_agents_own_word_ends_a_call_before_a_person_is_tried() {
     assert!(after.contains("${ORDERLINE_HTTP}/calls/${CALL_UUID}/next?token=${ORDERLINE_TOKEN}"));
     assert!(after.contains("GotoIf($[\"${NEXT}\" = \"hangup\"]?done)"));
     assert!(after.contains("Goto(orderline-operator,s,1)\nHangup()"));
-    assert!(plan["orderline-operator"].iter().any(|step| step.starts_with("Queue(operators,")));
+    assert!(plan["orderline-people"].iter().any(|step| step.starts_with("Queue(operators,")));
     assert!(section("queues.conf", "operators").lines.contains(&("member".into(), "PJSIP/operator".into())));
 }
 
@@ -129,7 +129,7 @@ fn every_wait_for_the_server_is_short() {
             .contains("${CURL(${ORDERLINE_HTTP}/calls?uuid=${CALL_UUID}&${WHO}&token=${ORDERLINE_TOKEN},)}")
     );
     assert!(registration.contains(
-        "from=${URIENCODE(${CALLERID(num)})}&exten=${URIENCODE(${CALL_DIALLED})}&lang=${CALL_LANG}"
+        "from=${URIENCODE(${CALLERID(num)})}&exten=${URIENCODE(${CALL_DIALLED})}&lang=${CALL_LANG}&returns=${CALL_EARLIER}"
     ));
 }
 
@@ -189,6 +189,81 @@ fn nothing_that_a_caller_sends_is_dialled_or_executed() {
     assert_eq!(dialplan()["from-operator"], Vec::<String>::new());
 }
 
+/// A target that comes over HTTP is a name, and the name of somebody who stands in the context of people.
+#[test]
+fn nobody_but_the_people_of_the_dialplan_is_rung() {
+    let plan = dialplan();
+    for (context, steps) in &plan {
+        for step in steps.iter().filter(|step| step.contains("Goto") || step.contains("Gosub")) {
+            let target = step.rsplit_once('?').map_or(step.as_str(), |(_, target)| target);
+            let known = ["EXTEN", "TARGET", "CALL_FORM"];
+            let used = target.split("${").skip(1).map(|rest| rest.split(['}', ':', '(']).next().unwrap());
+            for variable in used {
+                assert!(known.contains(&variable), "[{context}] {step}: jumps where {variable} says");
+            }
+            assert!(!target.contains("${EXTEN}") || context == "from-trunk", "[{context}] {step}");
+        }
+        for set in steps.iter().filter(|step| step.starts_with("Set(CALL_FORM=")) {
+            assert_eq!(set, "Set(CALL_FORM=${CONTEXT})");
+            assert!(
+                matches!(context.as_str(), "orderline" | "orderline-app" | "orderline-stasis"),
+                "[{context}] {set}"
+            );
+        }
+        let sets_target = steps.iter().any(|step| step.contains("TARGET="));
+        assert!(!sets_target || context == "orderline-operator", "[{context}] sets TARGET");
+    }
+    let steps = &plan["orderline-operator"];
+    let read = steps.iter().position(|step| step.starts_with("Set(TARGET=${")).unwrap();
+    assert_eq!(
+        steps[read..],
+        [
+            "Set(TARGET=${FILTER(a-zA-Z0-9_\\-,${CUT(CARD,|,1)})})",
+            "GotoIf($[${LEN(${TARGET})} = 0]?default)",
+            "GotoIf(${DIALPLAN_EXISTS(orderline-people,${TARGET},1)}?ring)",
+            "Set(TARGET=operator)",
+            "Gosub(orderline-people,${TARGET},1)",
+            "Goto(orderline-back,s,1)",
+        ]
+    );
+    let people = section("extensions.conf", "orderline-people").lines;
+    let names =
+        people.iter().filter(|(key, _)| key == "exten").map(|(_, step)| step.split(',').next().unwrap());
+    let default = Config::default().transfer.target;
+    assert_eq!(names.collect::<Vec<_>>(), [default.as_str()], "no pattern matches a name by chance");
+    assert_eq!(plan["orderline-people"].last().unwrap(), "Return()");
+}
+
+#[test]
+fn a_call_that_no_person_answered_goes_back_to_the_agent_a_bounded_number_of_times() {
+    let plan = dialplan();
+    let back = plan["orderline-back"].join("\n");
+    for step in [
+        "Set(CALL_RETURNS=$[0${CALL_RETURNS} + 1])",
+        "GotoIf($[${CALL_RETURNS} > ${ORDERLINE_RETURNS}]?nobody)",
+        "Set(CALL_EARLIER=${CALL_UUID})\nSet(CALL_UUID=${UUID()})",
+        "GotoIf($[\"${REGISTERED}\" = \"ok\"]?${CALL_FORM},s,1)\nPlayback(vm-nobodyavail)\nHangup()",
+    ] {
+        assert!(back.contains(step), "expected {step} in\n{back}");
+    }
+    let globals = section("extensions.conf", "globals");
+    let returns = globals.value("ORDERLINE_RETURNS").unwrap();
+    assert_eq!(returns, Config::default().transfer.returns.to_string(), "as often as the server allows");
+}
+
+#[test]
+fn what_a_person_should_know_is_inherited_by_their_channel() {
+    let plan = dialplan();
+    for (field, name) in [(2, "CALLER"), (3, "ORDER"), (4, "LANG"), (5, "SUMMARY")] {
+        let set = format!("Set(__ORDERLINE_{name}=");
+        let step = plan["orderline-operator"].iter().find(|step| step.starts_with(&set)).unwrap();
+        assert!(step.contains(&format!("${{CUT(CARD,|,{field})}}")) && step.contains("=${FILTER("), "{step}");
+        let header = format!("X-Orderline-{}{})=", &name[..1], name[1..].to_lowercase());
+        let told = plan["orderline-card"].iter().any(|step| step.contains(&header));
+        assert_eq!(told, name != "LANG", "{header}");
+    }
+}
+
 #[test]
 fn ari_tells_who_calls_to_this_machine_only_and_can_do_no_more() {
     let general = section("ari.conf", "general");
@@ -201,6 +276,39 @@ fn ari_tells_who_calls_to_this_machine_only_and_can_do_no_more() {
     let http = section("http.conf", "general");
     assert_eq!((http.value("bindaddr"), http.value("bindport")), (Some("127.0.0.1"), Some("8088")));
     assert_eq!(http.value("prefix"), None);
+}
+
+/// What Orderline asks of Asterisk for a call that it sets up itself.
+#[test]
+fn the_stasis_form_names_the_application_and_is_fetched_back_when_nobody_serves_it() {
+    let settings = orderline::ari::Settings::default();
+    let steps = &dialplan()["orderline-stasis"];
+    let at =
+        |step: &str| steps.iter().position(|s| s == step).unwrap_or_else(|| panic!("no {step} in {steps:?}"));
+    let stasis = at(&format!("Stasis({},${{CALL_LANG}},back,${{CALL_EARLIER}})", settings.app));
+    let watchdog = format!("Set(TIMEOUT(absolute)={})", settings.stasis.watchdog_s);
+    assert_eq!(at(&watchdog) + 1, stasis, "the watchdog watches before the application has the call");
+    assert_eq!(
+        steps[stasis + 1..],
+        ["Set(TIMEOUT(absolute)=0)", "Goto(orderline-after,s,1)", "Goto(orderline-after,s,1)"]
+    );
+    let lines = section("extensions.conf", "orderline-stasis").lines;
+    assert_eq!(lines.last().unwrap().1, "T,1,Goto(orderline-after,s,1)");
+    let gone = section("extensions.conf", &settings.stasis.gone).lines;
+    for extension in ["s", "person"] {
+        let begins = format!("{extension},1,");
+        assert!(gone.iter().any(|(key, step)| key == "exten" && step.starts_with(&begins)), "{extension}");
+    }
+    let plan = dialplan();
+    let people = &plan[&settings.transfer.context];
+    assert!(!people.is_empty());
+    assert_eq!(settings.transfer.extension, "s");
+    let endpoint = settings.transfer.endpoint.strip_prefix("PJSIP/").unwrap();
+    assert!(sections("pjsip.conf").iter().any(|s| s.name == endpoint));
+    let modules = section("modules.conf", "modules");
+    for module in ["res_ari_bridges.so", "res_ari_channels.so", "res_ari_events.so", "res_stasis_answer.so"] {
+        assert!(modules.lines.iter().any(|(_, v)| v == module), "{module}");
+    }
 }
 
 #[test]
@@ -238,6 +346,9 @@ fn every_application_and_function_of_the_dialplan_has_its_module() {
         ("Playback(", "app_playback.so"),
         ("Queue(", "app_queue.so"),
         ("Gosub(", "app_stack.so"),
+        ("Stasis(", "app_stasis.so"),
+        ("ChannelRedirect(", "app_channelredirect.so"),
+        ("TIMEOUT(", "func_timeout.so"),
         ("CURL(", "func_curl.so"),
         ("CURLOPT(", "res_curl.so"),
         ("URIENCODE(", "func_uri.so"),
@@ -245,6 +356,11 @@ fn every_application_and_function_of_the_dialplan_has_its_module() {
         ("CALLERID(", "func_callerid.so"),
         ("CHANNEL(", "func_channel.so"),
         ("IF(", "func_logic.so"),
+        ("CUT(", "func_cut.so"),
+        ("DIALPLAN_EXISTS(", "func_dialplan.so"),
+        ("FILTER(", "func_strings.so"),
+        ("LEN(", "func_strings.so"),
+        ("PJSIP_HEADER(", "res_pjsip_header_funcs.so"),
     ] {
         assert!(text.contains(word), "the table of this test is out of date: {word}");
         assert!(loaded.contains(module), "{word} needs {module}");

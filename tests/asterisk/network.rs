@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use orderline::ari::{Ari, AriError, Settings};
 use orderline::audio::Rate;
 use orderline::audio::resample::Streaming;
+use orderline::call::Identify;
 use orderline::ids::{CallId, PhoneNumber, PresentedNumber};
 use orderline::language::Language;
 use tokio_util::sync::CancellationToken;
@@ -118,10 +119,18 @@ fn ari_tells_who_calls_whom_and_in_which_language() {
             assert_eq!(identity.dialled.as_deref(), Some("200"));
             assert_eq!(identity.language, Some(Language::English));
         }
+        for ari in [&streaming, &plain] {
+            // What [call] registration_required asks.
+            assert!(ari.vouch_for(call).await.is_some(), "a call of Asterisk's");
+            assert_eq!(ari.vouch_for(stranger).await, None, "a UUID of nobody's");
+        }
         let channel = streaming.channel_of(call).expect("the caller's channel");
         assert_eq!(streaming.variable(&channel, "CALL_LANG").await.expect("readable").as_deref(), Some("en"));
         let writing = streaming.set_variable(&channel, "X", "1").await;
-        assert!(matches!(writing, Err(AriError::Refused { .. })), "the shipped user only reads: {writing:?}");
+        assert!(
+            matches!(writing, Err(AriError::ReadOnly { .. })),
+            "the shipped user only reads: {writing:?}"
+        );
         caller.hang_up();
         ended(&agent);
         // Asterisk's event of the channel's end follows the end of the sound.

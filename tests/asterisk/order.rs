@@ -17,12 +17,12 @@ use super::stack::Stack;
 /// A customer of the sample shop.
 const CALLER: &str = "+375291234567";
 
-fn script(name: &str) -> Script {
+pub(crate) fn script(name: &str) -> Script {
     Script::load(&manifest().join("samples/calls").join(name)).expect("a sample script")
 }
 
 /// Samples of so many milliseconds of the telephone's recordings.
-fn samples(ms: u32) -> usize {
+pub(crate) fn samples(ms: u32) -> usize {
     (RATE / 1000 * ms) as usize
 }
 
@@ -30,13 +30,13 @@ const RATE: u32 = phone::RATE.0;
 
 /// One turn at the caller's ear, in samples of the two recordings: where the line began in what was said, how long its
 /// words are, and how much had been heard when it began.
-struct Turn {
+pub(crate) struct Turn {
     line: Vec<i16>,
     heard_at: usize,
 }
 
 /// Plays a script's caller on a real telephone: speaks when the agent has, and has been quiet for a while.
-fn play(phone: &Phone, script: &Script) -> Vec<Turn> {
+pub(crate) fn play(phone: &Phone, script: &Script) -> Vec<Turn> {
     let mut turns = Vec::new();
     let mut since = 0;
     for step in &script.steps {
@@ -63,7 +63,7 @@ fn play(phone: &Phone, script: &Script) -> Vec<Turn> {
     turns
 }
 
-fn at_telephone_rate(samples: &[i16], rate: Rate) -> Vec<i16> {
+pub(crate) fn at_telephone_rate(samples: &[i16], rate: Rate) -> Vec<i16> {
     let mut filter = Streaming::new(rate.0, RATE).expect("usual rates");
     let mut line = filter.push(samples);
     line.extend(filter.finish());
@@ -239,7 +239,9 @@ fn the_number_dialled_chooses_the_language_and_a_wrong_ari_password_costs_no_cal
     caller.hang_up();
     let tape = stack.recorded(1);
     let label = tape.label();
-    assert_eq!(label["summary"]["cause"], "caller", "{label}");
+    // Asterisk closes the leg when the caller hangs up; with a frame of ours unread that close is a reset.
+    let cause = label["summary"]["cause"].as_str().unwrap_or_default();
+    assert!(["caller", "reset"].contains(&cause), "{label}");
     assert_eq!(tape.caller()["number"]["number"], CALLER, "announced by the dialplan: {}", tape.caller());
     assert_eq!(tape.caller()["language"], "en");
     let spoken: Vec<_> = tape.notes("saying").iter().map(|note| note["text"].to_string()).collect();

@@ -39,17 +39,37 @@ pub(crate) struct Plan {
     pub(crate) context: &'static str,
     /// Whether calls are announced over HTTP before their sound comes.
     pub(crate) announces: bool,
+    /// How long a person is rung before the agent takes the call back; none: as shipped.
+    pub(crate) operator_wait_s: Option<u32>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { codec: "slin", context: "orderline", announces: true }
+        Self { codec: "slin", context: "orderline", announces: true, operator_wait_s: None }
     }
+}
+
+/// What stands behind the shipped files' own text.
+#[derive(Default)]
+pub(crate) struct Extra {
+    pub(crate) dialplan: String,
+    pub(crate) endpoints: String,
 }
 
 impl<'a> Pbx<'a> {
     /// Starts it and waits until it is ready. `sound` and `http` are where the voice server is, or will be.
     pub(crate) fn start(peers: &'a Peers, sound: SocketAddr, http: SocketAddr, plan: Plan) -> Self {
+        Self::start_with(peers, sound, http, plan, &Extra::default())
+    }
+
+    /// As [`Pbx::start`], with more of the test's own in its files.
+    pub(crate) fn start_with(
+        peers: &'a Peers,
+        sound: SocketAddr,
+        http: SocketAddr,
+        plan: Plan,
+        extra: &Extra,
+    ) -> Self {
         let name = format!("orderline-test-{}", std::process::id());
         let (folder, inside) = match &peers.root {
             Some(root) => (root.join(&name), Path::new("/").join(&name)),
@@ -65,8 +85,11 @@ impl<'a> Pbx<'a> {
             fs::create_dir_all(pbx.folder.join(part)).expect("a folder for Asterisk");
         }
         let announcing = "Gosub(orderline-register,s,1)";
+        let wait = "ORDERLINE_OPERATOR_WAIT_S = 60";
+        let shorter = plan.operator_wait_s.map(|s| format!("ORDERLINE_OPERATOR_WAIT_S = {s}"));
         pbx.configure(&[
             ("extensions.conf", announcing, if plan.announces { announcing } else { "NoOp()" }),
+            ("extensions.conf", wait, shorter.as_deref().unwrap_or(wait)),
             ("http.conf", "bindport = 8088", &format!("bindport = {}", ari.port())),
             ("pjsip.conf", "bind = 0.0.0.0:5060", &format!("bind = {sip}")),
             ("extensions.conf", "ORDERLINE_SOCKET = 127.0.0.1:9092", &format!("ORDERLINE_SOCKET = {sound}")),
@@ -82,9 +105,20 @@ impl<'a> Pbx<'a> {
                 "Gosub(orderline,${EXTEN},1(ru))",
                 &format!("Gosub({},${{EXTEN}},1(ru))", plan.context),
             ),
+            (
+                "ari.conf",
+                "read_only = yes",
+                // Where Orderline sets calls up, its user writes.
+                if plan.context == "orderline-stasis" { "read_only = no" } else { "read_only = yes" },
+            ),
             ("rtp.conf", "rtpstart = 10000", &format!("rtpstart = {rtp}")),
             ("rtp.conf", "rtpend = 20000", &format!("rtpend = {}", rtp + RTP_PORTS)),
         ]);
+        for (file, text) in [("extensions.conf", &extra.dialplan), ("pjsip.conf", &extra.endpoints)] {
+            let path = pbx.folder.join("etc").join(file);
+            let shipped = fs::read_to_string(&path).expect("a readable file");
+            fs::write(path, shipped + text).expect("a writable folder");
+        }
         pbx.launch();
         pbx
     }
@@ -150,9 +184,73 @@ impl<'a> Pbx<'a> {
         self.process = Some(process);
     }
 
+    /// The folder of its configuration, as this process sees it.
+    pub(crate) fn configuration(&self) -> PathBuf {
+        self.folder.join("etc")
+    }
+
     /// What Asterisk said so far.
     pub(crate) fn said(&self) -> String {
         self.process.as_ref().map(Process::said).unwrap_or_default()
+    }
+
+    /// Asks ARI; none where it knows no such thing.
+    pub(crate) fn ask(&self, path: &str, query: &[(&str, &str)]) -> Option<serde_json::Value> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let asked = reqwest::Client::new()
+                .get(format!("{}/ari/{path}", self.ari))
+                .query(query)
+                .basic_auth("orderline", Some(ARI_PASSWORD))
+                .send()
+                .await
+                .expect("Asterisk's HTTP server");
+            let found = asked.status().is_success();
+            let body = asked.bytes().await.expect("an answer");
+            found.then(|| serde_json::from_slice(&body).expect("JSON"))
+        })
+    }
+
+    /// The channels whose name begins like this.
+    pub(crate) fn channels(&self, name: &str) -> Vec<serde_json::Value> {
+        let all = self.ask("channels", &[]).expect("a listing");
+        let of_name = |channel: &&serde_json::Value| {
+            channel["name"].as_str().is_some_and(|channel| channel.starts_with(name))
+        };
+        all.as_array().expect("an array").iter().filter(of_name).cloned().collect()
+    }
+
+    /// A variable of a channel.
+    pub(crate) fn variable(&self, channel: &serde_json::Value, name: &str) -> Option<String> {
+        let id = channel["id"].as_str().expect("an id");
+        let answer = self.ask(&format!("channels/{id}/variable"), &[("variable", name)])?;
+        answer["value"].as_str().map(str::to_owned)
+    }
+
+    /// Waits until no channel and no bridge is left.
+    pub(crate) fn is_left_empty(&self) {
+        let until = std::time::Instant::now() + super::child::PATIENCE;
+        loop {
+            let left = ["channels", "bridges"].map(|what| self.ask(what, &[]).expect("a listing"));
+            if left.iter().all(|left| left.as_array().is_some_and(Vec::is_empty)) {
+                return;
+            }
+            assert!(std::time::Instant::now() < until, "expected nothing to be left, found {left:#?}");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+
+    /// What Asterisk answers to a command of its console.
+    pub(crate) fn console(&self, command: &str) -> String {
+        let mut asking = self.command(Command::new(self.program()), &["-rx", command]);
+        let output = asking.output().expect("Asterisk's program");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// A sound that comes with Asterisk, such as `en/vm-nobodyavail.wav`.
+    pub(crate) fn sound(&self, name: &str) -> PathBuf {
+        let root = self.peers.root.as_deref().unwrap_or(Path::new("/"));
+        root.join("usr/share/asterisk/sounds").join(name)
     }
 
     /// How the server reaches ARI here.
@@ -174,10 +272,17 @@ impl Drop for Pbx<'_> {
 
 /// The trunk of the test: a telephone at [`TRUNK`], whose From is the caller's number.
 fn telephone() -> String {
+    endpoint("phone", TRUNK, "g722,alaw")
+}
+
+/// One more such trunk: its name, its telephone's address, and the codecs that Asterisk speaks with it, where `alaw:40`
+/// is A-law in packets of 40 ms.
+pub(crate) fn endpoint(name: &str, address: &str, codecs: &str) -> String {
     format!(
-        "\n[phone]\ntype = endpoint\ncontext = from-trunk\ntransport = transport-udp\ndisallow = all\nallow = alaw\n\
-         direct_media = no\nrtp_symmetric = yes\nmedia_address = 127.0.0.1\nbind_rtp_to_media_address = yes\n\
-         trust_id_inbound = yes\n\n[phone]\ntype = identify\nendpoint = phone\nmatch = {TRUNK}\n"
+        "\n[{name}]\ntype = endpoint\ncontext = from-trunk\ntransport = transport-udp\ndisallow = all\n\
+         allow = {codecs}\ndirect_media = no\nrtp_symmetric = yes\nmedia_address = 127.0.0.1\n\
+         bind_rtp_to_media_address = yes\ntrust_id_inbound = yes\n\n[{name}]\ntype = identify\n\
+         endpoint = {name}\nmatch = {address}\n"
     )
 }
 

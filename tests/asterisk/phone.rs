@@ -26,9 +26,11 @@ pub(crate) struct Phone {
     events: Receiver<Value>,
     folder: tempfile::TempDir,
     lines: Cell<u32>,
+    /// At which its codec samples.
+    rate: Rate,
 }
 
-/// What the telephone of a caller speaks: A-law.
+/// At which what a telephone said and heard is given; a caller's own speaks A-law.
 pub(crate) const RATE: Rate = Rate::HZ_8000;
 
 /// Silence after a line; longer than any call of the tests.
@@ -39,34 +41,52 @@ impl Phone {
     pub(crate) fn caller(number: &str) -> Self {
         let port = free_port().port();
         let account = format!("<sip:{number}@{TRUNK}:{port}>;regint=0;audio_codecs=pcma\n");
-        Self::start("caller's telephone", TRUNK, port, &account, &silence())
+        Self::start("caller's telephone", TRUNK, port, &account, &silence(RATE), RATE)
+    }
+
+    /// The same with G.722: 16 kHz.
+    pub(crate) fn wideband_caller(number: &str) -> Self {
+        let port = free_port().port();
+        let account = format!("<sip:{number}@{TRUNK}:{port}>;regint=0;audio_codecs=G722\n");
+        let rate = Rate::HZ_16000;
+        Self::start("caller's telephone", TRUNK, port, &account, &silence(rate), rate)
     }
 
     /// The operator's telephone: registers, answers by itself, and says `line` over and over.
     pub(crate) fn operator(sip: SocketAddr, line: &[i16]) -> Self {
+        Self::operator_who(sip, line, "auto")
+    }
+
+    /// The same, but it rings until [`answer`](Self::answer).
+    pub(crate) fn ringing_operator(sip: SocketAddr, line: &[i16]) -> Self {
+        Self::operator_who(sip, line, "manual")
+    }
+
+    fn operator_who(sip: SocketAddr, line: &[i16], answers: &str) -> Self {
         let address = "127.0.0.3";
         let port = free_port().port();
         let account = format!(
-            "<sip:operator@{sip}>;auth_user=operator;auth_pass={OPERATOR_PASSWORD};regint=600;answermode=auto;\
+            "<sip:operator@{sip}>;auth_user=operator;auth_pass={OPERATOR_PASSWORD};regint=600;answermode={answers};\
              audio_codecs=pcma\n"
         );
         let over: Vec<i16> = line.iter().copied().cycle().take(RATE.0 as usize * SILENCE_S).collect();
-        let mut phone = Self::start("operator's telephone", address, port, &account, &over);
+        let mut phone = Self::start("operator's telephone", address, port, &account, &over, RATE);
         // Its event may have come before anybody listened.
         phone.process.says("[1 binding]");
         phone
     }
 
-    fn start(name: &str, address: &str, port: u16, account: &str, source: &[i16]) -> Self {
+    fn start(name: &str, address: &str, port: u16, account: &str, source: &[i16], rate: Rate) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let at = |part: &str| folder.path().join(part);
         fs::create_dir(at("heard")).expect("a folder");
-        wav::write(&at("source.wav"), RATE, source).expect("a sound file");
-        wav::write(&at("nothing.wav"), RATE, &[0; 160]).expect("a sound file");
+        wav::write(&at("source.wav"), rate, source).expect("a sound file");
+        wav::write(&at("nothing.wav"), rate, &[0; 160]).expect("a sound file");
         let control = free_port();
         let rtp = free_rtp();
         let config = format!(
-            "poll_method epoll\nsip_listen {address}:{port}\nmodule_path {modules}\nmodule g711.so\nmodule aufile.so\n\
+            "poll_method epoll\nsip_listen {address}:{port}\nmodule_path {modules}\nmodule g711.so\nmodule g722.so\n\
+             module aufile.so\n\
              module sndfile.so\nmodule ctrl_tcp.so\nmodule_tmp account.so\nmodule_app menu.so\n\
              ctrl_tcp_listen {control}\naudio_source aufile,{source}\naudio_player aufile,{player}\n\
              audio_alert aufile,{nothing}\nausrc_srate {rate}\nauplay_srate {rate}\nausrc_channels 1\n\
@@ -76,7 +96,7 @@ impl Phone {
             player = at("player.wav").display(),
             nothing = at("nothing.wav").display(),
             heard = at("heard").display(),
-            rate = RATE.0,
+            rate = rate.0,
             first = rtp,
             last = rtp + RTP_PORTS,
         );
@@ -84,12 +104,13 @@ impl Phone {
         fs::write(at("accounts"), account).expect("a file");
         fs::write(at("contacts"), "").expect("a file");
         let mut command = bound("baresip");
-        command.arg("-f").arg(folder.path()).current_dir(folder.path());
+        // -s: it shows the SIP messages that it sends and receives.
+        command.arg("-s").arg("-f").arg(folder.path()).current_dir(folder.path());
         let mut process = Process::start(name, command);
         process.says("baresip is ready.");
         let control = TcpStream::connect(control).expect("the telephone's control port");
         let events = listen(control.try_clone().expect("a second handle"));
-        Self { process, control, events, folder, lines: Cell::new(0) }
+        Self { process, control, events, folder, lines: Cell::new(0), rate }
     }
 
     /// Dials, and waits until somebody has answered.
@@ -100,20 +121,28 @@ impl Phone {
 
     /// Says this, from now on. Returns at once.
     pub(crate) fn say(&self, samples: &[i16], rate: Rate) {
-        let mut line = if rate == RATE {
-            samples.to_vec()
-        } else {
-            let mut down = Streaming::new(rate.0, RATE.0).expect("usual rates");
-            let mut line = down.push(samples);
-            line.extend(down.finish());
-            line
-        };
-        line.resize(line.len() + RATE.0 as usize * SILENCE_S, 0);
+        let mut line = resampled(samples, rate, self.rate);
+        line.resize(line.len() + self.rate.0 as usize * SILENCE_S, 0);
         let n = self.lines.get();
         self.lines.set(n + 1);
         let path = self.folder.path().join(format!("line{n}.wav"));
-        wav::write(&path, RATE, &line).expect("a sound file");
+        wav::write(&path, self.rate, &line).expect("a sound file");
         self.command("ausrc", &format!("aufile,{}", path.display()));
+    }
+
+    /// Answers a call that rings.
+    pub(crate) fn answer(&self) {
+        self.command("accept", "");
+    }
+
+    /// Waits until it has shown a line with this in it, and gives the line.
+    pub(crate) fn shows(&mut self, what: &str) -> String {
+        self.process.says(what)
+    }
+
+    /// Whether no line that it has shown so far begins with this.
+    pub(crate) fn shows_no_line_of(&self, what: &str) -> bool {
+        !self.process.said().lines().any(|line| line.starts_with(what))
     }
 
     /// Hangs up.
@@ -121,14 +150,24 @@ impl Phone {
         self.command("hangup", "");
     }
 
+    /// Presses a key.
+    pub(crate) fn press(&self, key: char) {
+        self.command("sndcode", &key.to_string());
+    }
+
+    /// Puts the other side on hold, or takes it up again.
+    pub(crate) fn hold(&self, on: bool) {
+        self.command(if on { "hold" } else { "resume" }, "");
+    }
+
     /// What it has heard so far, as it recorded it: only what arrived, so a pause of the sender's leaves no trace.
     pub(crate) fn heard(&self) -> Vec<i16> {
-        samples_of(&self.recording("-dec.wav"))
+        resampled(&samples_of(&self.recording("-dec.wav")), self.rate, RATE)
     }
 
     /// What it has said so far.
     pub(crate) fn said(&self) -> Vec<i16> {
-        samples_of(&self.recording("-enc.wav"))
+        resampled(&samples_of(&self.recording("-enc.wav")), self.rate, RATE)
     }
 
     fn recording(&self, end: &str) -> PathBuf {
@@ -173,6 +212,17 @@ impl Phone {
                 }
             }
         }
+    }
+
+    /// Waits until another call rings here, however earlier ones ended.
+    pub(crate) fn rings(&self) {
+        let until = Instant::now() + PATIENCE;
+        while let Ok(event) = self.events.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            if event["type"] == "CALL_INCOMING" {
+                return;
+            }
+        }
+        panic!("expected a call at the telephone; it said:\n{}", self.process.said());
     }
 
     /// Whether the call has ended, by the events so far.
@@ -227,8 +277,18 @@ fn samples_of(path: &Path) -> Vec<i16> {
         .collect()
 }
 
-fn silence() -> Vec<i16> {
-    vec![0; RATE.0 as usize * SILENCE_S]
+fn silence(rate: Rate) -> Vec<i16> {
+    vec![0; rate.0 as usize * SILENCE_S]
+}
+
+fn resampled(samples: &[i16], from: Rate, to: Rate) -> Vec<i16> {
+    if from == to {
+        return samples.to_vec();
+    }
+    let mut filter = Streaming::new(from.0, to.0).expect("usual rates");
+    let mut out = filter.push(samples);
+    out.extend(filter.finish());
+    out
 }
 
 /// Where baresip's modules are: Debian's and Ubuntu's places.

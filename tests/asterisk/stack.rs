@@ -33,6 +33,17 @@ impl Stack {
     /// Starts it all; `sound` and `http` are where the voice server shall listen, `ari` where Asterisk is, and what it
     /// is told as its password.
     pub(crate) fn start(sound: SocketAddr, http: SocketAddr, ari: &str, password: &str) -> Self {
+        Self::start_with(sound, http, ari, password, "")
+    }
+
+    /// The same with more of the server's configuration: keys of `[server]`, then other sections.
+    pub(crate) fn start_with(
+        sound: SocketAddr,
+        http: SocketAddr,
+        ari: &str,
+        password: &str,
+        more: &str,
+    ) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
@@ -59,6 +70,7 @@ sms = {{ kind = "file", path = "{outbox}" }}
 
 [server]
 listen = "{sound}"
+{more}
 
 [http]
 listen = "{http}"
@@ -106,7 +118,7 @@ model = "{model}"
     }
 
     /// Starts the voice server and waits until it takes calls.
-    fn start_voice(&mut self) {
+    pub(crate) fn start_voice(&mut self) {
         let mut command = bound(ORDERLINE);
         command.arg("--config").arg(self.folder.path().join("orderline.toml")).arg("serve");
         let began = Instant::now();
@@ -119,11 +131,32 @@ model = "{model}"
         self.voice = Some(process);
     }
 
-    fn is_ready(&self) -> bool {
+    pub(crate) fn is_ready(&self) -> bool {
         self.runtime.block_on(async {
             let asked = reqwest::Client::new().get(format!("http://{}/ready", self.http)).send().await;
             asked.is_ok_and(|answer| answer.status().is_success())
         })
+    }
+
+    /// A figure of the server's.
+    pub(crate) fn figure(&self, name: &str) -> Option<f64> {
+        let metrics = self.runtime.block_on(async {
+            let asked = reqwest::Client::new().get(format!("http://{}/metrics", self.http)).send().await;
+            asked.expect("a running server").text().await.expect("text")
+        });
+        let line = metrics.lines().find(|line| line.split([' ', '{']).next() == Some(name))?;
+        line.rsplit(' ').next()?.parse().ok()
+    }
+
+    /// The UUIDs of the calls that go on.
+    pub(crate) fn live(&self) -> Vec<String> {
+        let answer: Value = self.runtime.block_on(async {
+            let asked = reqwest::Client::new().get(format!("http://{}/calls", self.http)).send().await;
+            let text = asked.expect("a running server").text().await.expect("an answer");
+            serde_json::from_str(&text).expect("JSON")
+        });
+        let calls = answer["calls"].as_array().cloned().unwrap_or_default();
+        calls.iter().filter_map(|call| call["call"].as_str().map(str::to_owned)).collect()
     }
 
     /// Runs a command of the program to its end; what it printed, if it succeeded.
@@ -227,6 +260,11 @@ impl Tape {
     /// `call.json`.
     pub(crate) fn label(&self) -> Value {
         json(&self.folder.join("call.json"))
+    }
+
+    /// What the server says it heard.
+    pub(crate) fn heard(&self) -> wav::Sound {
+        wav::read(&self.folder.join("heard.wav")).expect("the tape's sound")
     }
 
     /// What the server says it played.

@@ -4,7 +4,7 @@
     dead_code,
     unreachable_pub,
     clippy::unwrap_used,
-    reason = "each of the two test binaries uses its part of this cast"
+    reason = "each of the test binaries uses its part of this cast"
 )]
 
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use orderline::audio::{Frame, Rate};
 use orderline::call::identify::Nobody;
-use orderline::call::{Calls, Core, Desk, Observer, Registry, Settings, Summary};
+use orderline::call::{Calls, Core, Desk, NewCore, Observer, Registry, Settings, Summary};
 use orderline::conversation::event::{Completion, Identity, Leave, Recognition, Synthesis};
 use orderline::conversation::{CallTime, Input, Output};
 use orderline::engines::{Full, Hearing, Inbox, Speaking, Thinking};
@@ -172,22 +172,28 @@ pub struct Cast {
 /// Must be called within a runtime.
 pub fn cast(settings: Settings) -> Cast {
     let script = Arc::new(Mutex::new(Script::default()));
+    let scripted = script.clone();
+    let new_core: NewCore = Arc::new(move || {
+        Box::new(Scripted {
+            script: scripted.clone(),
+            now: CallTime::default(),
+            next_frame: CallTime::default(),
+            rate: Rate::HZ_8000,
+            over: false,
+        })
+    });
+    cast_with(settings, script, new_core)
+}
+
+/// The same with another core than the scripted one.
+pub fn cast_with(settings: Settings, script: Arc<Mutex<Script>>, new_core: NewCore) -> Cast {
     let engines = Arc::new(Engines::default());
     let desk = Arc::new(Counter::default());
-    let scripted = script.clone();
     let calls = Arc::new(Calls {
         settings,
         language: Language::English,
         detect_language: false,
-        new_core: Arc::new(move || {
-            Box::new(Scripted {
-                script: scripted.clone(),
-                now: CallTime::default(),
-                next_frame: CallTime::default(),
-                rate: Rate::HZ_8000,
-                over: false,
-            })
-        }),
+        new_core,
         hearing: engines.clone(),
         thinking: engines.clone(),
         speaking: engines.clone(),
