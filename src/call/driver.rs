@@ -12,12 +12,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 
+use crate::call::desk::Closed;
 use crate::call::faults::Peer;
+use crate::call::identify::Nobody;
 use crate::call::line::Line;
 use crate::call::observer::{CallEvent, Happening, Summary};
 use crate::call::session::{End, Known, Session};
 use crate::call::tape::Tapes;
 use crate::call::{Desk, Identify, NewCore, Observer, Registry, Settings};
+use crate::engines::plain::{self, Chime};
 use crate::engines::{Hearing, Speaking, Thinking};
 use crate::language::Language;
 use crate::telemetry::figures;
@@ -65,6 +68,29 @@ impl std::fmt::Debug for Calls {
 }
 
 impl Calls {
+    /// Calls with these cores, and nothing behind them: no ear for words, no shop, no ARI, and a chime for a voice. What is
+    /// there is named over it. Everything that is not the 20 ms path runs on this runtime.
+    pub fn plain(new_core: NewCore, services: Handle) -> Self {
+        Self {
+            settings: Settings::default(),
+            language: Language::English,
+            detect_language: false,
+            new_core,
+            hearing: Arc::new(plain::Nobody),
+            thinking: Arc::new(plain::Nobody),
+            speaking: Arc::new(Chime::new(services.clone())),
+            desk: Arc::new(Closed),
+            identify: Arc::new(Nobody),
+            registry: Registry::new(),
+            observer: Observer::new(),
+            tapes: None,
+            services,
+            tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            stopping: CancellationToken::new(),
+        }
+    }
+
     /// Carries one call from accept to its last settled action. Never fails: how it went is told to the observer, the
     /// log and the metrics. `half_open` is dropped as soon as the connection is a call, or is over.
     pub async fn carry<R, W, P>(self: Arc<Self>, reader: R, writer: W, peer: Peer, half_open: P)

@@ -11,10 +11,8 @@ use std::time::Duration;
 use tokio::io::{AsyncWriteExt, DuplexStream, WriteHalf};
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
-use crate::call::{Calls, Observer, Peer, Registry, Settings, set_crowded};
+use crate::call::{Calls, Peer, Settings, set_crowded};
 use crate::conversation;
 use crate::language::Language;
 
@@ -51,19 +49,12 @@ pub async fn fuzz_call(data: &[u8]) {
         },
         language: if script.english { Language::English } else { Language::Russian },
         detect_language: script.detect_language,
-        new_core: cast.new_core(conversation::Settings::default()),
         hearing: cast.engines.clone(),
         thinking: cast.engines.clone(),
         speaking: cast.engines.clone(),
         desk: cast.desk.clone(),
         identify: cast.engines.clone(),
-        registry: Registry::new(),
-        observer: Observer::new(),
-        tapes: None,
-        services: Handle::current(),
-        tasks: TaskTracker::new(),
-        draining: CancellationToken::new(),
-        stopping: CancellationToken::new(),
+        ..Calls::plain(cast.new_core(conversation::Settings::default()), Handle::current())
     });
     if script.announced {
         // One announcement is far below the registry's bound.

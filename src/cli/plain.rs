@@ -7,14 +7,10 @@ use anyhow::Context;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::call::core::{echoes, responders};
-use crate::call::desk::Closed;
-use crate::call::identify::Nobody;
-use crate::call::{Calls, Observer, Registry};
+use crate::call::Calls;
 use crate::config::Config;
-use crate::engines::plain::{self, Chime};
 use crate::http::{Console, PartState, Readiness};
 use crate::server::Listener;
 
@@ -43,26 +39,14 @@ impl Plain {
         agent: Agent,
         metrics: Arc<dyn Fn() -> String + Send + Sync>,
     ) -> anyhow::Result<Self> {
+        let new_core = match agent {
+            Agent::Echo => echoes(),
+            Agent::Vad => responders(config.conversation.clone()),
+        };
         let calls = Arc::new(Calls {
             settings: config.call.clone(),
             language: config.conversation.language,
-            detect_language: false,
-            new_core: match agent {
-                Agent::Echo => echoes(),
-                Agent::Vad => responders(config.conversation.clone()),
-            },
-            hearing: Arc::new(plain::Nobody),
-            thinking: Arc::new(plain::Nobody),
-            speaking: Arc::new(Chime::new(Handle::current())),
-            desk: Arc::new(Closed),
-            identify: Arc::new(Nobody),
-            registry: Registry::new(),
-            observer: Observer::new(),
-            tapes: None,
-            services: Handle::current(),
-            tasks: TaskTracker::new(),
-            draining: CancellationToken::new(),
-            stopping: CancellationToken::new(),
+            ..Calls::plain(new_core, Handle::current())
         });
         let listener = Listener::bind(&config.server)
             .with_context(|| format!("server.listen: cannot listen on {}", config.server.listen))?;

@@ -11,7 +11,6 @@ use anyhow::Context;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::ari::Ari;
 use crate::ari::stasis::Application;
@@ -90,11 +89,11 @@ impl Voice {
         };
         let observer = Observer::new();
         let registry = Registry::with(config.transfer.clone());
+        let new_core = crate::call::core::conversations(config.conversation.clone());
         let calls = Arc::new(Calls {
             settings: config.call.clone(),
             language: config.conversation.language,
             detect_language: config.conversation.detect_language,
-            new_core: crate::call::core::conversations(config.conversation.clone()),
             hearing: engines.hearing,
             thinking: engines.thinking,
             speaking: engines.speaking,
@@ -106,10 +105,7 @@ impl Voice {
                 dir,
                 core: serde_json::to_value(&config.conversation).unwrap_or_default(),
             }),
-            services: Handle::current(),
-            tasks: TaskTracker::new(),
-            draining: CancellationToken::new(),
-            stopping: CancellationToken::new(),
+            ..Calls::plain(new_core, Handle::current())
         });
 
         let listener = Listener::bind(&config.server)

@@ -13,19 +13,16 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use orderline::audio::{Frame, Rate};
-use orderline::call::identify::Nobody;
-use orderline::call::{Calls, Core, Desk, NewCore, Observer, Registry, Settings, Summary};
+use orderline::call::{Calls, Core, Desk, NewCore, Settings, Summary};
 use orderline::conversation::event::{Completion, Identity, Leave, Recognition, Synthesis};
 use orderline::conversation::{CallTime, Input, Output};
 use orderline::engines::{Full, Hearing, Inbox, Speaking, Thinking};
 use orderline::ids::CallId;
-use orderline::language::Language;
 use orderline::orders::{ActionOutcome, ActionRequest};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 /// What a scripted core saw, and what it shall do next.
 #[derive(Debug, Default)]
@@ -191,21 +188,11 @@ pub fn cast_with(settings: Settings, script: Arc<Mutex<Script>>, new_core: NewCo
     let desk = Arc::new(Counter::default());
     let calls = Arc::new(Calls {
         settings,
-        language: Language::English,
-        detect_language: false,
-        new_core,
         hearing: engines.clone(),
         thinking: engines.clone(),
         speaking: engines.clone(),
         desk: desk.clone(),
-        identify: Arc::new(Nobody),
-        registry: Registry::new(),
-        observer: Observer::new(),
-        tapes: None,
-        services: Handle::current(),
-        tasks: TaskTracker::new(),
-        draining: CancellationToken::new(),
-        stopping: CancellationToken::new(),
+        ..Calls::plain(new_core, Handle::current())
     });
     Cast { calls, script, engines, desk }
 }
