@@ -8,8 +8,8 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::call::core::{echoes, responders};
 use crate::call::Calls;
+use crate::call::core::{echoes, responders};
 use crate::config::Config;
 use crate::http::{Console, PartState, Readiness};
 use crate::server::Listener;
