@@ -1,9 +1,15 @@
 //! The reference store: the shop that the order desk speaks to, as foreign to the voice server as a customer's own.
 //!
-//! Requests come in over [`http`](self), become commands, and each command is one transaction: the idempotency key, the
-//! transition (`state` is the table, `transition` carries it out), the answer and the messages to the customer. What
-//! leaves the shop (SMS, e-mail) leaves from the outbox afterwards. Start reading at `state`, then `command`.
+//! Four systems on one truth: the Store API for the voice server ([`api`]), the light bulb store's order statuses
+//! ([`lightbulb`]), the CRM's pool of orders ([`crm`]) and the marketplace's six services ([`market`]). Each has its own
+//! routes, bodies and errors; what they do to an order goes through one table of transitions.
+//!
+//! Requests come in over [`http`], which knows who asks ([`auth`]). A request that changes something ([`mutation`]) is one
+//! transaction: the idempotency key, the transition ([`state`] is the table, [`transition`] carries it out with [`stock`]
+//! and [`payments`]), the answer and the messages to the customer. What leaves the shop (SMS, e-mail, money) leaves from
+//! an outbox afterwards. Start reading at `state`, then `mutation`.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,32 +19,47 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{Connection, PgConnection, PgPool};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use auth::jwt::Keys;
+use limits::Limits;
+
+mod api;
+mod auth;
 mod catalog;
-mod command;
-mod draft;
-mod fulfil;
+mod crm;
+mod documents;
 mod gateway;
 mod http;
 mod idempotency;
+mod lightbulb;
+mod limits;
+mod market;
 mod money;
+mod mutation;
 mod order;
 mod outbox;
+mod payments;
+mod phone;
 mod places;
 mod problem;
-mod reads;
 mod seed;
 mod settings;
 mod state;
+mod stock;
 mod text;
 mod timer;
 mod transition;
-mod writes;
 
+pub use auth::jwt::KeyError;
+pub use auth::{NewToken, Role, make_token, revoke_token};
 pub use gateway::{DeliveryError, Gateway, GatewayError, Message};
 pub use seed::{SeedError, Seeded, Shop, seed};
-pub use settings::{EmailSettings, Settings, SmsSettings};
+pub use settings::{
+    CrmSettings, EmailSettings, IdentitySettings, LimitSettings, PaySettings, ProviderSettings, Service,
+    Settings, SmsSettings, System,
+};
 
 /// What every handler has.
 #[derive(Clone, Debug)]
@@ -47,6 +68,38 @@ struct App {
     settings: Arc<Settings>,
     /// Rung when a transaction may have written to the outbox.
     outbox: Arc<Notify>,
+    /// Rung when a transaction may have something to ask of the payment provider.
+    provider: Arc<Notify>,
+    /// The key of the access tokens.
+    keys: Arc<Keys>,
+    limits: Arc<Limits>,
+}
+
+impl App {
+    /// A transaction is committed: what it left in the outboxes can go.
+    fn wake(&self) {
+        self.outbox.notify_one();
+        self.provider.notify_one();
+    }
+}
+
+/// Where the store is asked: everything on one listener, and single systems on listeners of their own.
+#[derive(Debug)]
+pub struct Doors(Vec<(TcpListener, Vec<System>)>);
+
+impl From<TcpListener> for Doors {
+    fn from(listener: TcpListener) -> Self {
+        Self(vec![(listener, System::ALL.to_vec())])
+    }
+}
+
+impl Doors {
+    /// One more listener, for one system alone.
+    #[must_use]
+    pub fn and(mut self, system: System, listener: TcpListener) -> Self {
+        self.0.push((listener, vec![system]));
+        self
+    }
 }
 
 /// Why the store does not run.
@@ -76,8 +129,11 @@ pub enum StoreError {
     /// A gateway cannot be set up.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// No key to sign access tokens with.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The listener broke.
-    #[error("while serving the Store API")]
+    #[error("while serving the store")]
     Serve(#[source] std::io::Error),
 }
 
@@ -150,13 +206,14 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     Ok(migrator.run(pool).await?)
 }
 
-/// Serves the Store API, delivers the outbox and lets drafts run out, until `stop`; requests under way are finished.
+/// Serves all systems, delivers the outboxes and lets drafts and reservations run out, until `stop`; requests under way
+/// are finished.
 ///
 /// # Errors
 /// Settings that cannot be used, or a broken listener.
 pub async fn serve(
     settings: Settings,
-    listener: TcpListener,
+    doors: impl Into<Doors>,
     pool: PgPool,
     stop: CancellationToken,
 ) -> Result<(), StoreError> {
@@ -168,21 +225,42 @@ pub async fn serve(
         sms: gateway::sms(&settings.sms)?,
         email: settings.email.as_ref().map(gateway::email).transpose()?,
     };
-    let app = App { pool, settings: Arc::new(settings), outbox: Arc::new(Notify::new()) };
+    let app = App {
+        pool,
+        outbox: Arc::new(Notify::new()),
+        provider: Arc::new(Notify::new()),
+        keys: Arc::new(Keys::open(settings.identity.signing_key_file.as_deref())?),
+        limits: Arc::new(Limits::new(&settings.limits)),
+        settings: Arc::new(settings),
+    };
     let background = CancellationToken::new();
-    let dispatcher = tokio::spawn(outbox::dispatch(app.clone(), gateways, background.clone()));
-    let timer = tokio::spawn(timer::run(app.clone(), background.clone()));
-    let drain = stop.clone();
-    let server = axum::serve(listener, http::router(app))
-        .with_graceful_shutdown(async move { drain.cancelled().await });
+    let mut tasks = JoinSet::new();
+    tasks.spawn(outbox::dispatch(app.clone(), gateways, background.clone()));
+    tasks.spawn(timer::run(app.clone(), background.clone()));
+    market::start(&app, &background, &mut tasks);
+    let mut servers = JoinSet::new();
+    for (listener, systems) in doors.into().0 {
+        let routes = http::router(app.clone(), &systems);
+        let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
+        let drain = stop.clone();
+        let server =
+            axum::serve(listener, routes).with_graceful_shutdown(async move { drain.cancelled().await });
+        servers.spawn(server.into_future());
+    }
+    let served = async {
+        while let Some(ended) = servers.join_next().await {
+            ended.map_err(std::io::Error::other)??;
+        }
+        Ok(())
+    };
     let outcome = tokio::select! {
-        outcome = server.into_future() => outcome,
+        outcome = served => outcome,
         // An open connection without a request must not hold the process.
         () = async { stop.cancelled().await; tokio::time::sleep(DRAIN_LIMIT).await } => Ok(()),
     };
     background.cancel();
-    for task in [dispatcher, timer] {
-        if let Err(error) = task.await {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
             tracing::error!(%error, "a background task of the store ended badly");
         }
     }

@@ -1,63 +1,187 @@
-//! The Store API over HTTP: who may ask, how long, how much, and which handler answers.
+//! HTTP around all five systems: who asks, how often, how long, how much; and which system answers a path.
+//!
+//! Each system is a router of its own and stands twice: at the paths of its requirement, and again under a prefix of its
+//! own (`/store`, `/lightbulb`, `/crm`, `/market`), where no other system's path can be meant. A few paths belong to the
+//! Store API and to the marketplace both; there the credential decides ([`Shared`]), because neither the path nor the
+//! method nor the body can: a confirmation has no body in the one and none that must be in the other.
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::body::Body;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{ConnectInfo, DefaultBodyLimit, Query, Request, State};
+use axum::http::{Extensions, HeaderName, HeaderValue, Method, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, patch, post};
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use axum::routing::get;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use tower::{Service as TowerService, ServiceExt};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+use utoipa::openapi::OpenApi;
 use uuid::Uuid;
 
 use super::App;
-use super::command::Mutation;
+use super::auth::{self, Credential, Role};
+use super::documents;
 use super::idempotency::{self, Answer};
+use super::limits;
 use super::problem::{Code, Fault, Problem};
-use super::{reads, writes};
+use super::settings::{Service, System};
+use super::{api, crm, lightbulb, market};
 
 /// The largest body.
 const MAX_BODY_BYTES: usize = 1 << 20;
 /// The name of the request's id, in both directions.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// All routes: the Store API at its own paths and again under `/store`, where no other system's path can be meant.
-pub(crate) fn router(app: App) -> Router {
-    let api = Router::new()
-        .route("/api/v1/orders/search", get(reads::search))
-        .route("/api/v1/orders/{id}", get(reads::order))
-        .route("/api/v1/orders", post(writes::create))
-        .route("/api/v1/orders/{id}/delivery", patch(writes::set_delivery))
-        .route("/api/v1/orders/{id}/confirm", post(writes::confirm))
-        .route("/api/v1/orders/{id}/cancel", post(writes::cancel))
-        .route("/api/v1/delivery/calculate", get(reads::calculate))
-        .route("/api/v1/pickup-points", get(reads::pickup_points))
-        .route("/api/v1/products", get(reads::products))
-        .route("/api/v1/products/{id}", get(reads::product));
-    Router::new()
-        .merge(api.clone())
-        .nest("/store", api)
-        .fallback(|| async { Problem::new(Code::NotFound, "expected a path of the Store API") })
-        .method_not_allowed_fallback(|| async {
-            Problem::new(Code::MethodNotAllowed, "expected another method for this path")
-        })
-        .layer(middleware::from_fn_with_state(app.clone(), only_with_token))
+/// A system's routes.
+pub(crate) struct Face {
+    pub(crate) system: System,
+    /// Paths that no other system has.
+    pub(crate) own: Router<App>,
+    /// Paths that another system has too; the paths themselves, and what this system does there.
+    pub(crate) shared: Vec<&'static str>,
+    pub(crate) contested: Router<App>,
+    /// The system's OpenAPI document, its paths as its requirement has them.
+    pub(crate) document: OpenApi,
+}
+
+impl Face {
+    fn whole(&self) -> Router<App> {
+        self.own.clone().merge(self.contested.clone())
+    }
+}
+
+/// All routes of these systems, as far as the settings let them run here.
+pub(crate) fn router(app: App, systems: &[System]) -> Router {
+    let runs = |service: Service| app.settings.services.contains(&service);
+    let mut faces = Vec::new();
+    for system in systems {
+        match system {
+            System::Store if runs(Service::Store) => faces.push(api::face()),
+            System::Lightbulb if runs(Service::Lightbulb) => faces.push(lightbulb::face()),
+            System::Crm if runs(Service::Crm) => faces.push(crm::face(&app)),
+            System::Market if Service::MARKET.into_iter().any(runs) => {
+                faces.push(market::face(&app.settings.services));
+            }
+            _ => {}
+        }
+    }
+    let store = faces.iter().find(|face| face.system == System::Store);
+    let market = faces.iter().find(|face| face.system == System::Market);
+    let mut routes = Router::new();
+    for face in &faces {
+        let whole = face.whole().merge(documents::pages(face.system, &face.document));
+        routes = routes.merge(face.own.clone()).nest(&format!("/{}", face.system.name()), whole);
+    }
+    match (store, market) {
+        (Some(store), Some(market)) => {
+            let paths: BTreeSet<&str> = store.shared.iter().chain(&market.shared).copied().collect();
+            for path in paths {
+                let of = |face: &Face| {
+                    let routes = face.contested.clone().method_not_allowed_fallback(no_such_method);
+                    let routes = routes.layer(DefaultBodyLimit::max(MAX_BODY_BYTES));
+                    face.shared.contains(&path).then(|| routes.with_state(app.clone()))
+                };
+                let shared = Shared { store: of(store), market: of(market) };
+                routes = routes.route_service(path, shared);
+            }
+        }
+        (Some(face), None) | (None, Some(face)) => routes = routes.merge(face.contested.clone()),
+        (None, None) => {}
+    }
+    routes
+        .fallback(|| async { Problem::new(Code::NotFound, "expected a path of this store") })
+        .method_not_allowed_fallback(no_such_method)
+        .layer(middleware::from_fn_with_state(app.clone(), limits::within))
+        .layer(middleware::from_fn_with_state(app.clone(), auth::identify))
         // Asked by supervisors, which have no token.
         .route("/health", get(|| async { axum::Json(serde_json::json!({"status": "up"})) }))
-        .route("/ready", get(reads::ready))
+        .route("/ready", get(ready))
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(middleware::from_fn_with_state(app.clone(), framed))
+        .layer(cors(&app.settings.cors_origins))
         .with_state(app)
+}
+
+async fn no_such_method() -> Problem {
+    Problem::new(Code::MethodNotAllowed, "expected another method for this path")
+}
+
+/// Other origins' pages may ask only where the settings name them.
+fn cors(origins: &[String]) -> CorsLayer {
+    let allowed: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    if allowed.is_empty() {
+        return CorsLayer::new();
+    }
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(allowed))
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH])
+        .allow_headers([
+            header::AUTHORIZATION,
+            header::CONTENT_TYPE,
+            header::IF_MATCH,
+            HeaderName::from_static(idempotency::HEADER),
+        ])
+        .expose_headers([header::ETAG, header::LOCATION, header::RETRY_AFTER, REQUEST_ID])
+}
+
+/// A path of two systems. A buyer's own sign-in, and nobody at all, mean the marketplace; everybody else, whose view is
+/// the fuller one, the Store API. Where only one of the two runs, it is meant.
+#[derive(Clone)]
+struct Shared {
+    store: Option<Router>,
+    market: Option<Router>,
+}
+
+impl TowerService<Request> for Shared {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        // A router is always ready.
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let outer = std::mem::take(request.extensions_mut());
+        let of_the_shop = match outer.get::<Credential>() {
+            Some(Credential::Good(principal)) => !principal.only_buys(),
+            _ => false,
+        };
+        // The inner router finds the parts of the path itself and would add them to those that the outer one found.
+        keep::<Credential>(&outer, &mut request);
+        keep::<RequestName>(&outer, &mut request);
+        keep::<ConnectInfo<SocketAddr>>(&outer, &mut request);
+        let (first, second) =
+            if of_the_shop { (&self.store, &self.market) } else { (&self.market, &self.store) };
+        let router = first.as_ref().or(second.as_ref()).cloned().unwrap_or_default();
+        Box::pin(router.oneshot(request))
+    }
+}
+
+fn keep<T: Clone + Send + Sync + 'static>(outer: &Extensions, request: &mut Request) {
+    if let Some(value) = outer.get::<T>() {
+        request.extensions_mut().insert(value.clone());
+    }
+}
+
+/// A layer that lets only these roles pass.
+pub(crate) async fn only(roles: &'static [Role], request: Request, next: Next) -> Result<Response, Problem> {
+    request.extensions().get::<Credential>().unwrap_or(&Credential::None).principal()?.must_be(roles)?;
+    Ok(next.run(request).await)
 }
 
 /// The id of a request, as its caller gave it or as the store made it.
 #[derive(Clone, Debug)]
-struct RequestName(String);
+pub(crate) struct RequestName(pub(crate) String);
 
 /// Gives each request its id and its time limit, and each problem its request.
 async fn framed(State(app): State<App>, mut request: Request, next: Next) -> Response {
@@ -84,31 +208,6 @@ async fn framed(State(app): State<App>, mut request: Request, next: Next) -> Res
     }
     tracing::debug!(%method, path = instance, status = response.status().as_u16(), request.id = name, "answered");
     response
-}
-
-async fn only_with_token(State(app): State<App>, request: Request, next: Next) -> Response {
-    match authorized(request.headers(), &app) {
-        true => next.run(request).await,
-        false => Problem::new(Code::Unauthorized, "expected Authorization: Bearer with the store's token")
-            .into_response(),
-    }
-}
-
-/// Compares digests, so that neither the length nor the first wrong byte of a guess shows in the time it takes.
-fn authorized(headers: &HeaderMap, app: &App) -> bool {
-    let Some(value) = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()) else {
-        return false;
-    };
-    let Some((scheme, token)) = value.split_once(' ') else { return false };
-    let digest = |text: &str| Sha256::digest(text.as_bytes());
-    let given = digest(token.trim());
-    let is = |secret: &SecretString| {
-        let expected = secret.expose_secret();
-        bool::from(digest(expected).ct_eq(&given)) && !expected.is_empty()
-    };
-    let settings = &app.settings;
-    let (now, before) = (is(&settings.token), settings.previous_token.as_ref().is_some_and(is));
-    scheme.eq_ignore_ascii_case("bearer") && (now | before)
 }
 
 impl IntoResponse for Problem {
@@ -145,52 +244,32 @@ impl IntoResponse for Answer {
     }
 }
 
-impl FromRequest<App> for Mutation {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
-        let method = request.method().to_string();
-        let path = request.uri().path().to_owned();
-        let request_id = request.extensions().get::<RequestName>().map_or_else(String::new, |n| n.0.clone());
-        let key = idempotency::key(request.headers())?;
-        let expected_version = if_match(request.headers())?;
-        let media = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let media =
-            media.map(|media| media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
-        let bytes = Bytes::from_request(request, app).await.map_err(|rejection| {
-            let code = match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => Code::BodyTooLarge,
-                _ => Code::BadRequest,
-            };
-            Problem::new(code, rejection.body_text())
-        })?;
-        let body: Value = match (bytes.is_empty(), media.as_deref()) {
-            (true, _) => Value::Object(serde_json::Map::new()),
-            (false, Some("application/json")) => serde_json::from_slice(&bytes)
-                .map_err(|error| Problem::new(Code::BadRequest, format!("expected JSON: {error}")))?,
-            (false, found) => {
-                let found = found.unwrap_or("none");
-                let detail = format!("Content-Type: expected application/json, found {found}");
-                return Err(Problem::new(Code::UnsupportedMediaType, detail));
-            }
-        };
-        Ok(Self { method, path, request_id, key, expected_version, body })
-    }
+/// `GET /ready`: whether the database answers.
+async fn ready(State(app): State<App>) -> Result<Response, Fault> {
+    sqlx::query("select 1").execute(&app.pool).await?;
+    json(&serde_json::json!({"status": "ready"}))
 }
 
-/// The version in `If-Match: "7"`; none without the header or with `*`.
-fn if_match(headers: &HeaderMap) -> Result<Option<i32>, Problem> {
-    let Some(value) = headers.get(header::IF_MATCH) else { return Ok(None) };
-    match value.to_str().map(str::trim) {
-        Ok("*") => Ok(None),
-        Ok(tag) => {
-            let version = tag.strip_prefix('"').and_then(|tag| tag.strip_suffix('"'));
-            let version = version.and_then(|version| version.parse().ok());
-            // A tag that the store never gave matches nothing (RFC 9110, section 13.1.1).
-            Ok(Some(version.unwrap_or(-1)))
-        }
-        Err(_) => Err(Problem::new(Code::BadRequest, "If-Match: expected an entity tag")),
-    }
+/// A question in an address.
+pub(crate) type Asked<T> = Result<Query<T>, QueryRejection>;
+
+/// The question, or what is wrong with it.
+pub(crate) fn asked<T>(query: Asked<T>) -> Result<T, Problem> {
+    query.map(|Query(query)| query).map_err(|rejection| Problem::new(Code::Invalid, rejection.body_text()))
+}
+
+/// JSON written straight to text: amounts keep their two decimals.
+pub(crate) fn json(value: &impl Serialize) -> Result<Response, Fault> {
+    let body =
+        serde_json::to_vec(value).map_err(|error| Fault::Database(sqlx::Error::Encode(error.into())))?;
+    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
+}
+
+/// How many of a list are wanted: 1 to 100.
+pub(crate) fn limit(asked: Option<i64>, default: i64) -> Result<i64, Problem> {
+    let limit = asked.unwrap_or(default);
+    let wrong = || Problem::new(Code::Invalid, format!("limit: expected 1 to 100, found {limit}"));
+    (1..=100).contains(&limit).then_some(limit).ok_or_else(wrong)
 }
 
 /// The id in a path. What is no UUID is no order and no product.

@@ -1,5 +1,5 @@
 //! Amounts of the store: `bigint` minor units in the database, JSON numbers with exactly two decimals on the wire.
-//! Nothing here is ever a floating-point number.
+//! Nothing here is ever reckoned in floating point.
 
 use std::fmt;
 
@@ -29,9 +29,24 @@ impl Serialize for Amount {
     }
 }
 
+impl utoipa::PartialSchema for Amount {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::Number)
+            .description(Some(
+                "An amount of money with two decimals; in a request also a text such as \"7490.00\".",
+            ))
+            .minimum(Some(0.0))
+            .examples([serde_json::json!(1500.00)])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for Amount {}
+
 impl<'de> Deserialize<'de> for Amount {
-    /// A whole number of units, or a text with at most two decimals. A number with a point is refused: it has been
-    /// through a floating-point reader.
+    /// A number or a text with at most two decimals. A number with a point comes as the nearest binary fraction; its
+    /// shortest decimal form is what its sender wrote, up to fifteen digits, and only that form is ever looked at.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
         impl Visitor<'_> for Reader {
@@ -41,6 +56,11 @@ impl<'de> Deserialize<'de> for Amount {
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Amount, E> {
                 parse(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+            fn visit_f64<E: de::Error>(self, number: f64) -> Result<Amount, E> {
+                let written = Some(number.to_string()).filter(|text| text.len() <= 16);
+                let amount = written.and_then(|text| parse(&text));
+                amount.ok_or_else(|| E::invalid_value(de::Unexpected::Float(number), &self))
             }
             fn visit_u64<E: de::Error>(self, units: u64) -> Result<Amount, E> {
                 let minor = i64::try_from(units).ok().and_then(|units| units.checked_mul(100));
@@ -87,6 +107,13 @@ mod tests {
             assert_eq!(parse(text), None, "{text}");
         }
         assert_eq!(parse("7490.5"), Some(Amount(749_050)));
-        assert!(serde_json::from_str::<Amount>("1.5").is_err());
+        for (number, minor) in
+            [("1.5", 150), ("1500.00", 150_000), ("0.07", 7), ("9999999999.99", 999_999_999_999)]
+        {
+            assert_eq!(serde_json::from_str::<Amount>(number).unwrap(), Amount(minor), "{number}");
+        }
+        for number in ["1.005", "-1.5", "-1", "1e300", "12345678901234567.5"] {
+            assert!(serde_json::from_str::<Amount>(number).is_err(), "{number}");
+        }
     }
 }

@@ -14,11 +14,17 @@ use super::state::{DRAFT_EXPIRED, Facts, State};
 pub(crate) struct OrderRow {
     pub(crate) id: Uuid,
     pub(crate) order_number: String,
+    pub(crate) seq: i64,
+    pub(crate) source: String,
     pub(crate) state: State,
     state_reason: Option<String>,
+    /// The CRM's manager.
+    pub(crate) user_id: Option<Uuid>,
     pub(crate) customer_id: Option<Uuid>,
     pub(crate) customer_name: Option<String>,
     pub(crate) customer_phone: Option<String>,
+    pub(crate) customer_email: Option<String>,
+    pub(crate) prepayment_minor: Amount,
     pub(crate) currency: String,
     pub(crate) subtotal_minor: Amount,
     pub(crate) total_minor: Amount,
@@ -28,6 +34,7 @@ pub(crate) struct OrderRow {
     pub(crate) updated_at: DateTime<Utc>,
     pub(crate) has_delivery: bool,
     pub(crate) paid: bool,
+    pub(crate) reserved: bool,
 }
 
 impl OrderRow {
@@ -35,7 +42,8 @@ impl OrderRow {
     pub(crate) async fn read(conn: &mut PgConnection, id: Uuid) -> Result<Self, Fault> {
         let row = sqlx::query_as(
             "select o.*, exists (select from orders.order_delivery d where d.order_id = o.id) as has_delivery, \
-             exists (select from pay.payments p where p.order_id = o.id and p.status = 'paid') as paid \
+             exists (select from pay.payments p where p.order_id = o.id and p.status = 'paid') as paid, \
+             exists (select from stock.reservations r where r.order_id = o.id and r.status = 'active') as reserved \
              from orders.orders o where o.id = $1",
         );
         row.bind(id).fetch_optional(conn).await?.ok_or_else(|| no_such_order(id))
@@ -59,6 +67,7 @@ impl OrderRow {
             swept: self.state_reason.as_deref() == Some(DRAFT_EXPIRED),
             has_delivery: self.has_delivery,
             paid: self.paid,
+            reserved: self.reserved,
         }
     }
 }
@@ -105,9 +114,9 @@ pub(crate) struct DeliveryView {
     pub(crate) pickup_point_id: Option<Uuid>,
     pub(crate) pickup_address: Option<String>,
     pub(crate) cost: Amount,
-    pub(crate) estimated_days: Days,
-    pub(crate) days_min: i32,
-    pub(crate) days_max: i32,
+    pub(crate) estimated_days: Option<Days>,
+    pub(crate) days_min: Option<i32>,
+    pub(crate) days_max: Option<i32>,
     pub(crate) estimated_delivery: Option<NaiveDate>,
 }
 
@@ -119,8 +128,8 @@ struct DeliveryRow {
     pickup_point_id: Option<Uuid>,
     pickup_address: Option<String>,
     cost_minor: Amount,
-    days_min: i32,
-    days_max: i32,
+    days_min: Option<i32>,
+    days_max: Option<i32>,
     estimated_on: Option<NaiveDate>,
 }
 
@@ -142,7 +151,7 @@ pub(crate) async fn delivery(conn: &mut PgConnection, order_id: Uuid) -> sqlx::R
         pickup_point_id: row.pickup_point_id,
         pickup_address: row.pickup_address,
         cost: row.cost_minor,
-        estimated_days: Days { min: row.days_min, max: row.days_max },
+        estimated_days: row.days_min.zip(row.days_max).map(|(min, max)| Days { min, max }),
         days_min: row.days_min,
         days_max: row.days_max,
         estimated_delivery: row.estimated_on,

@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 pub(crate) enum Code {
     BadRequest,
     Unauthorized,
+    WrongCredentials,
+    WrongSignature,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     BodyTooLarge,
@@ -33,6 +36,20 @@ pub(crate) enum Code {
     InvalidTransition,
     TooManyOrders,
     PaymentUnavailable,
+    ReservationMissing,
+    ReservationExists,
+    PaymentMissing,
+    AmountMismatch,
+    RefundTooLarge,
+    PanNotAccepted,
+    AlreadyAssigned,
+    NotEnoughMaterial,
+    UnknownMaterial,
+    AlreadyTaken,
+    WrongCode,
+    UnknownTemplate,
+    TooManyRequests,
+    NotConfigured,
     Unavailable,
     Internal,
 }
@@ -43,6 +60,11 @@ impl Code {
         match self {
             Self::BadRequest => ("bad-request", S::BAD_REQUEST, "The request cannot be read"),
             Self::Unauthorized => ("unauthorized", S::UNAUTHORIZED, "A valid token is needed"),
+            Self::WrongCredentials => {
+                ("wrong-credentials", S::UNAUTHORIZED, "Name and password do not belong together")
+            }
+            Self::WrongSignature => ("wrong-signature", S::UNAUTHORIZED, "A valid signature is needed"),
+            Self::Forbidden => ("forbidden", S::FORBIDDEN, "The token's role does not allow this"),
             Self::NotFound => ("not-found", S::NOT_FOUND, "There is no such thing"),
             Self::MethodNotAllowed => {
                 ("method-not-allowed", S::METHOD_NOT_ALLOWED, "This cannot be done here")
@@ -92,6 +114,32 @@ impl Code {
                 S::UNPROCESSABLE_ENTITY,
                 "The shop does not take this payment method",
             ),
+            Self::ReservationMissing => ("reservation-missing", S::CONFLICT, "The order is not reserved"),
+            Self::ReservationExists => ("reservation-exists", S::CONFLICT, "The order is reserved already"),
+            Self::PaymentMissing => ("payment-missing", S::CONFLICT, "The order is not paid"),
+            Self::AmountMismatch => {
+                ("amount-mismatch", S::UNPROCESSABLE_ENTITY, "The amount is not what the order comes to")
+            }
+            Self::RefundTooLarge => ("refund-too-large", S::CONFLICT, "More would go back than was paid"),
+            Self::PanNotAccepted => {
+                ("pan-not-accepted", S::UNPROCESSABLE_ENTITY, "A card's token is needed, never its number")
+            }
+            Self::AlreadyAssigned => ("already-assigned", S::CONFLICT, "Somebody has taken the order"),
+            Self::NotEnoughMaterial => ("not-enough-material", S::CONFLICT, "There is not enough material"),
+            Self::UnknownMaterial => {
+                ("unknown-material", S::UNPROCESSABLE_ENTITY, "There is no such material")
+            }
+            Self::AlreadyTaken => ("already-taken", S::CONFLICT, "This belongs to another account"),
+            Self::WrongCode => ("wrong-code", S::UNPROCESSABLE_ENTITY, "The code or token is not good"),
+            Self::UnknownTemplate => {
+                ("unknown-template", S::UNPROCESSABLE_ENTITY, "There is no such template")
+            }
+            Self::TooManyRequests => {
+                ("too-many-requests", S::TOO_MANY_REQUESTS, "Too many requests, try again later")
+            }
+            Self::NotConfigured => {
+                ("not-configured", S::SERVICE_UNAVAILABLE, "The store has not been told how to do this")
+            }
             Self::Unavailable => {
                 ("unavailable", S::SERVICE_UNAVAILABLE, "The store cannot answer now, try again")
             }
@@ -112,10 +160,42 @@ pub(crate) struct Part {
     pub(crate) facts: Map<String, Value>,
 }
 
+/// A problem document as the OpenAPI documents describe it; [`Problem::body`] writes it.
+#[derive(Debug, utoipa::ToSchema)]
+#[schema(as = Problem)]
+#[expect(dead_code, reason = "only its shape is used, for the documents")]
+pub(crate) struct ProblemDocument {
+    /// `/problems/` and the code.
+    r#type: String,
+    title: String,
+    status: u16,
+    /// What was expected and what was found.
+    detail: String,
+    /// The path of the request.
+    instance: String,
+    /// Stable, for programmes.
+    code: String,
+    /// The parts of the request that are wrong; may be absent.
+    errors: Option<Vec<ProblemPart>>,
+    request_id: String,
+}
+
+/// One wrong part of a request.
+#[derive(Debug, utoipa::ToSchema)]
+#[expect(dead_code, reason = "only its shape is used, for the documents")]
+struct ProblemPart {
+    /// A JSON Pointer (RFC 6901) into the request.
+    pointer: String,
+    code: String,
+    message: String,
+}
+
 /// A problem before it knows which request it belongs to.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) code: Code,
+    /// Another status than the code's own.
+    status: Option<StatusCode>,
     detail: String,
     parts: Vec<Part>,
     more: Map<String, Value>,
@@ -123,7 +203,7 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), parts: Vec::new(), more: Map::new() }
+        Self { code, status: None, detail: detail.into(), parts: Vec::new(), more: Map::new() }
     }
 
     pub(crate) fn with_parts(mut self, parts: Vec<Part>) -> Self {
@@ -137,8 +217,31 @@ impl Problem {
         self
     }
 
+    /// Answers with another status than the code's own, where a system documents other ones.
+    pub(crate) fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Says after how many seconds another attempt makes sense (`Retry-After`).
+    pub(crate) fn after(self, seconds: u64) -> Self {
+        self.with(RETRY_AFTER_S, seconds)
+    }
+
+    /// One field of the request is wrong.
+    pub(crate) fn field(pointer: &str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let part = Part {
+            pointer: pointer.to_owned(),
+            code: "invalid",
+            message: message.clone(),
+            ..Part::default()
+        };
+        Self::new(Code::Invalid, format!("{pointer}: {message}")).with_parts(vec![part])
+    }
+
     pub(crate) fn status(&self) -> StatusCode {
-        self.code.facts().1
+        self.status.unwrap_or(self.code.facts().1)
     }
 
     /// The document.
@@ -157,11 +260,11 @@ impl Problem {
             #[serde(flatten)]
             more: &'a Map<String, Value>,
         }
-        let (code, status, title) = self.code.facts();
+        let (code, _, title) = self.code.facts();
         let document = Document {
             r#type: format!("/problems/{code}"),
             title,
-            status: status.as_u16(),
+            status: self.status().as_u16(),
             detail: &self.detail,
             instance,
             code,
@@ -176,11 +279,15 @@ impl Problem {
         let mut response = (self.status(), self.body(instance, request_id)).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        let retry_after = self.more.get(RETRY_AFTER_S).and_then(Value::as_u64);
+        if let Some(seconds) = retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         match self.code {
             Code::InProgress | Code::Unavailable => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Code::Unauthorized => {
+            Code::Unauthorized | Code::WrongCredentials | Code::WrongSignature => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             _ => {}
@@ -188,6 +295,9 @@ impl Problem {
         response
     }
 }
+
+/// The member that says when another attempt makes sense.
+const RETRY_AFTER_S: &str = "retry_after_s";
 
 /// The media type of a problem document (RFC 9457, section 3).
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";

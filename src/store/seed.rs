@@ -403,8 +403,8 @@ async fn imported(
 ) -> Result<(), SeedError> {
     let paid = if state == State::Delivered { "paid" } else { "on_delivery" };
     sqlx::query(
-        "insert into pay.payments (id, order_id, method, amount_minor, currency, status, created_at) \
-         values ($1, $2, 'cash_on_delivery', $3, $4, $5, $6)",
+        "insert into pay.payments (id, order_id, method, amount_minor, captured_minor, currency, status, created_at) \
+         values ($1, $2, 'cash_on_delivery', $3, case when $5 = 'paid' then $3 else 0 end, $4, $5, $6)",
     )
     .bind(Uuid::new_v5(&order_id, b"payment"))
     .bind(order_id)

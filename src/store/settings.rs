@@ -1,5 +1,6 @@
 //! What the reference store can be told.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -45,6 +46,215 @@ pub struct Settings {
     pub email: Option<EmailSettings>,
     /// Attempts to deliver one message. Default 12, the last about an hour after the first.
     pub max_delivery_attempts: u32,
+    /// What runs in this process. Default: everything.
+    pub services: Vec<Service>,
+    /// Further listeners, each for one system alone at its own paths: `market = "127.0.0.1:8081"`. None by default.
+    pub listeners: BTreeMap<System, SocketAddr>,
+    /// Origins whose pages may ask (CORS), such as `https://shop.example`. None by default.
+    pub cors_origins: Vec<String>,
+    /// How often somebody may ask.
+    pub limits: LimitSettings,
+    /// Sign-ins at the marketplace.
+    pub identity: IdentitySettings,
+    /// The CRM's pool of orders.
+    pub crm: CrmSettings,
+    /// The payment provider.
+    pub pay: PaySettings,
+}
+
+/// A requirement's system: its own paths, and a prefix of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum System {
+    /// The Store API, for the voice server.
+    Store,
+    /// The light bulb store's order statuses.
+    Lightbulb,
+    /// The CRM's pool of orders.
+    Crm,
+    /// The marketplace's six services.
+    Market,
+}
+
+impl System {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Store, Self::Lightbulb, Self::Crm, Self::Market];
+
+    /// The name in the settings and in the prefix of its paths.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Lightbulb => "lightbulb",
+            Self::Crm => "crm",
+            Self::Market => "market",
+        }
+    }
+}
+
+impl FromStr for System {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|system| system.name() == name);
+        known.ok_or_else(|| format!("expected store, lightbulb, crm or market, found {name:?}"))
+    }
+}
+
+/// A part that can run in a process of its own. The marketplace is six of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Service {
+    Store,
+    Lightbulb,
+    Crm,
+    /// IdentityApi.
+    Identity,
+    /// ProductOrderApi.
+    Orders,
+    /// ProductCatalogApi.
+    Catalog,
+    /// ReserverProductApi.
+    Reservations,
+    /// PayServiceApi.
+    Payments,
+    /// NotificationApi.
+    Notifications,
+}
+
+impl Service {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Store,
+        Self::Lightbulb,
+        Self::Crm,
+        Self::Identity,
+        Self::Orders,
+        Self::Catalog,
+        Self::Reservations,
+        Self::Payments,
+        Self::Notifications,
+    ];
+    /// The marketplace's.
+    pub const MARKET: [Self; 6] = [
+        Self::Identity,
+        Self::Orders,
+        Self::Catalog,
+        Self::Reservations,
+        Self::Payments,
+        Self::Notifications,
+    ];
+
+    /// The name in the settings and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::Lightbulb => "lightbulb",
+            Self::Crm => "crm",
+            Self::Identity => "identity",
+            Self::Orders => "orders",
+            Self::Catalog => "catalog",
+            Self::Reservations => "reservations",
+            Self::Payments => "payments",
+            Self::Notifications => "notifications",
+        }
+    }
+}
+
+impl FromStr for Service {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|service| service.name() == name);
+        let names: Vec<&str> = Self::ALL.iter().map(|service| service.name()).collect();
+        known.ok_or_else(|| format!("expected one of {}, found {name:?}", names.join(", ")))
+    }
+}
+
+/// How often somebody (the owner of a token, else a network address) may ask.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitSettings {
+    /// Requests a minute, all of which may come at once. Default 6000; 0 is no limit.
+    pub requests_per_min: u32,
+    /// Requests a minute for what is not there (404); afterwards the answer is 429. Default 120; 0 is no limit.
+    pub misses_per_min: u32,
+    /// Sign-ins, registrations and codes a minute, by address and by account. Default 10; 0 is no limit.
+    pub guesses_per_min: u32,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self { requests_per_min: 6000, misses_per_min: 120, guesses_per_min: 10 }
+    }
+}
+
+/// Sign-ins at the marketplace.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdentitySettings {
+    /// The file of the key that signs access tokens; made when it is not there. None by default: the key lives as long as
+    /// the process. Needed when systems run apart, which must know the same key.
+    pub signing_key_file: Option<PathBuf>,
+    /// How long an access token is good, in seconds. Default 900.
+    pub access_ttl_s: u32,
+    /// How long a refresh token is good, in seconds. Default 2 592 000 (30 days).
+    pub refresh_ttl_s: u32,
+    /// Passwords hashed at once; each takes 19 MiB. Default 2: more only slow each other down on two cores.
+    pub hashing: u32,
+}
+
+impl Default for IdentitySettings {
+    fn default() -> Self {
+        Self { signing_key_file: None, access_ttl_s: 900, refresh_ttl_s: 2_592_000, hashing: 2 }
+    }
+}
+
+/// The CRM's pool of orders.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CrmSettings {
+    /// The website's key for `POST /api/orders/from-website`, at least 32 bytes; the variable `WEBSITE_ORDER_API_KEY`
+    /// of the environment wins. None by default: the answer is then 503.
+    pub website_api_key: Option<SecretString>,
+    /// Orders from where are in the pool, besides those from Telegram: `website`, `ai_agent`, `market`, `crm`.
+    /// Default `website`.
+    pub pool_sources: Vec<String>,
+    /// The currency of orders that no product gives one (ISO 4217). Default RUB.
+    pub currency: String,
+}
+
+impl Default for CrmSettings {
+    fn default() -> Self {
+        Self { website_api_key: None, pool_sources: vec!["website".to_owned()], currency: "RUB".to_owned() }
+    }
+}
+
+/// The payment provider.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PaySettings {
+    /// Who takes the money. None by default: payments are then refused.
+    pub provider: Option<ProviderSettings>,
+    /// Signs and checks callbacks (HMAC-SHA256), at least 32 bytes. Needed with a provider.
+    pub callback_secret: Option<SecretString>,
+}
+
+/// Who takes the money.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ProviderSettings {
+    /// A provider without money, in this process: it decides by the card's token and calls back over HTTP, signed.
+    Sandbox {
+        /// Where it calls back: the address of this store, `http://127.0.0.1:8080`.
+        callback_url: String,
+        /// How long it thinks, in milliseconds. Default 200.
+        #[serde(default = "two_hundred")]
+        think_ms: u64,
+    },
+}
+
+fn two_hundred() -> u64 {
+    200
 }
 
 /// How SMS leave.
@@ -109,6 +319,13 @@ impl Default for Settings {
             sms: SmsSettings::Log,
             email: None,
             max_delivery_attempts: 12,
+            services: Service::ALL.to_vec(),
+            listeners: BTreeMap::new(),
+            cors_origins: Vec::new(),
+            limits: LimitSettings::default(),
+            identity: IdentitySettings::default(),
+            crm: CrmSettings::default(),
+            pay: PaySettings::default(),
         }
     }
 }
@@ -127,7 +344,12 @@ impl Settings {
             PgConnectOptions::from_str(self.database_url.expose_secret()).is_ok(),
             "shop.database_url: expected postgres://user:password@host:port/name".to_owned(),
         );
-        let tokens = [("token", Some(&self.token)), ("previous_token", self.previous_token.as_ref())];
+        let tokens = [
+            ("token", Some(&self.token)),
+            ("previous_token", self.previous_token.as_ref()),
+            ("crm.website_api_key", self.crm.website_api_key.as_ref()),
+            ("pay.callback_secret", self.pay.callback_secret.as_ref()),
+        ];
         for (name, token) in tokens {
             let bytes = token.map_or(32, |token| token.expose_secret().len());
             expect(bytes >= 32, format!("shop.{name}: expected at least 32 bytes, found {bytes}"));
@@ -147,6 +369,33 @@ impl Settings {
         range("key_ttl_days", i64::from(self.key_ttl_days), 1, 3650);
         range("utc_offset_min", i64::from(self.utc_offset_min), -840, 840);
         range("max_delivery_attempts", i64::from(self.max_delivery_attempts), 1, 100);
+        range("identity.access_ttl_s", i64::from(self.identity.access_ttl_s), 60, 86_400);
+        range("identity.refresh_ttl_s", i64::from(self.identity.refresh_ttl_s), 60, 31_536_000);
+        range("identity.hashing", i64::from(self.identity.hashing), 1, 64);
+        for origin in &self.cors_origins {
+            let good = url::Url::parse(origin).is_ok_and(|url| url.origin().ascii_serialization() == *origin);
+            expect(good, format!("shop.cors_origins: expected https://host, found {origin:?}"));
+        }
+        for source in &self.crm.pool_sources {
+            let known = ["website", "ai_agent", "market", "crm"].contains(&source.as_str());
+            let names = "website, ai_agent, market or crm";
+            expect(known, format!("shop.crm.pool_sources: expected {names}, found {source:?}"));
+        }
+        let currency = &self.crm.currency;
+        expect(
+            currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_uppercase()),
+            format!("shop.crm.currency: expected an ISO 4217 code such as RUB, found {currency:?}"),
+        );
+        if let Some(ProviderSettings::Sandbox { callback_url, .. }) = &self.pay.provider {
+            expect(
+                url::Url::parse(callback_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https")),
+                "shop.pay.provider.callback_url: expected an http or https address".to_owned(),
+            );
+            expect(
+                self.pay.callback_secret.is_some(),
+                "shop.pay.callback_secret: expected at least 32 bytes, found none".to_owned(),
+            );
+        }
         if let Some(template) = &self.pay_url {
             expect(
                 template.contains("{payment_id}") && url::Url::parse(template).is_ok(),

@@ -71,6 +71,11 @@ impl State {
         }
     }
 
+    /// The state that a row of `orders.order_statuses` stands for.
+    pub(crate) fn from_status_id(id: Uuid) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| *state != Self::Draft && state.status_id() == id)
+    }
+
     pub(crate) const ALL: [Self; 7] = [
         Self::Draft,
         Self::New,
@@ -91,6 +96,28 @@ pub(crate) enum Event {
     DeliverySet,
     /// T3: confirmed, to be paid when it is handed over. T4: to be paid online before the reservation runs out.
     Confirmed(Method),
+    /// T5: made whole in one step, by the website, the CRM or the marketplace.
+    Placed,
+    /// T6: its goods are held for a while.
+    Reserved,
+    /// T6 back: its goods are held no longer, because somebody said so.
+    ReservationReleased,
+    /// T6 back: its goods are held no longer, because their time is over.
+    ReservationExpired,
+    /// Its goods were taken off the shelf for good.
+    ReservationConfirmed,
+    /// T7: the provider is asked for the money.
+    PaymentStarted(Method),
+    /// T8: the provider has the money of this payment. After a cancellation it goes back at once.
+    PaymentSucceeded { payment: Uuid },
+    /// T10: the provider does not get the money of this payment.
+    PaymentFailed { payment: Uuid, code: Option<String>, message: Option<String> },
+    /// T9: paid and accepted by the shop.
+    Accepted,
+    /// T11: taken by a manager.
+    Assigned,
+    /// T11 to T15: moved by an administrator of the light bulb store, forward or to the end.
+    MovedTo(State),
     /// T13: called off by the customer, through whichever face.
     CancelledByCustomer { reason: String },
     /// T13: a draft outlived its time.
@@ -106,6 +133,17 @@ impl Event {
             Self::Drafted => "drafted",
             Self::DeliverySet => "delivery_set",
             Self::Confirmed(_) => "confirmed",
+            Self::Placed => "placed",
+            Self::Reserved => "reserved",
+            Self::ReservationReleased => "reservation_released",
+            Self::ReservationExpired => "reservation_expired",
+            Self::ReservationConfirmed => "reservation_confirmed",
+            Self::PaymentStarted(_) => "payment_started",
+            Self::PaymentSucceeded { .. } => "payment_succeeded",
+            Self::PaymentFailed { .. } => "payment_failed",
+            Self::Accepted => "accepted",
+            Self::Assigned => "assigned",
+            Self::MovedTo(_) => "moved",
             Self::CancelledByCustomer { .. } => "cancelled_by_customer",
             Self::DraftExpired => "draft_expired",
             Self::PaymentExpired => "payment_expired",
@@ -119,7 +157,14 @@ impl Event {
 pub(crate) enum Method {
     CashOnDelivery,
     CardOnDelivery,
+    /// By a link, in whichever way the provider offers.
     Online,
+    /// By a card's token; the marketplace's.
+    #[serde(skip_deserializing)]
+    Card,
+    /// From the account of a telephone number; the marketplace's.
+    #[serde(skip_deserializing)]
+    Phone,
 }
 
 impl Method {
@@ -129,7 +174,14 @@ impl Method {
             Self::CashOnDelivery => "cash_on_delivery",
             Self::CardOnDelivery => "card_on_delivery",
             Self::Online => "online",
+            Self::Card => "card",
+            Self::Phone => "phone",
         }
+    }
+
+    /// Whether the money is taken when the goods are handed over.
+    pub(crate) fn on_delivery(self) -> bool {
+        matches!(self, Self::CashOnDelivery | Self::CardOnDelivery)
     }
 }
 
@@ -144,6 +196,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) swept: bool,
     pub(crate) has_delivery: bool,
     pub(crate) paid: bool,
+    /// Whether its goods are held.
+    pub(crate) reserved: bool,
 }
 
 /// What a transition does besides writing the state, in the same transaction.
@@ -169,18 +223,34 @@ pub(crate) enum Stock {
         /// Whether the reservation runs out (an online order's does).
         timed: bool,
     },
-    /// Gives back what is reserved, if anything is.
+    /// What is held does not run out any more; held now if it was not.
+    Hold,
+    /// Off the shelf for good, held before or not.
+    Take,
+    /// Gives back what is reserved or taken, if anything is.
     Release,
     /// Gives back what is reserved, because its time is over.
     Expire,
 }
 
 /// What happens to the money.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Payment {
     Untouched,
     /// A payment of the whole total is awaited.
     Await(Method),
+    /// This payment has arrived.
+    Receive(Uuid),
+    /// This payment has arrived, too late: it goes back.
+    ReceiveAndRefund(Uuid),
+    /// This payment will not arrive.
+    Fail {
+        payment: Uuid,
+        code: Option<String>,
+        message: Option<String>,
+    },
+    /// What was to be paid at the door has been paid there.
+    Collect,
     /// Nobody has paid: nothing is owed any more.
     Drop,
     /// The money goes back.
@@ -195,6 +265,8 @@ pub(crate) const DRAFT_EXPIRED: &str = "draft_expired";
 pub(crate) enum Template {
     Created,
     PaymentLink,
+    Paid,
+    Confirmed,
     Cancelled,
 }
 
@@ -204,62 +276,174 @@ impl Template {
         match self {
             Self::Created => "order_created",
             Self::PaymentLink => "order_payment_link",
+            Self::Paid => "order_paid",
+            Self::Confirmed => "order_confirmed",
             Self::Cancelled => "order_cancelled",
         }
     }
 }
 
-/// The table of transitions: what `event` makes of `order` at `now`, or the shop's no. `None` is an order that does not
-/// exist yet.
-pub(crate) fn apply(order: Option<Facts<'_>>, event: &Event, now: DateTime<Utc>) -> Result<Effects, Problem> {
-    let plain = |to| Effects {
+/// An order that moves and does nothing else.
+fn plain(to: State) -> Effects {
+    Effects {
         to,
         reason: None,
         stock: Stock::Untouched,
         payment: Payment::Untouched,
         message: None,
         lift_expiry: false,
-    };
+    }
+}
+
+/// The table of transitions: what `event` makes of `order` at `now`, or the shop's no. `None` is an order that does not
+/// exist yet.
+pub(crate) fn apply(order: Option<Facts<'_>>, event: &Event, now: DateTime<Utc>) -> Result<Effects, Problem> {
     let Some(order) = order else {
         return match event {
             Event::Drafted => Ok(plain(State::Draft)),
+            Event::Placed => Ok(Effects { message: Some(Template::Created), ..plain(State::New) }),
             other => Err(Problem::new(Code::NotFound, format!("there is no order to be {}", other.name()))),
         };
-    };
-    let refuse = |code, detail: String| {
-        let problem = Problem::new(code, detail);
-        Err(problem.with("order_number", order.order_number).with("order_status", order.state.store_status()))
     };
     let expired = order.expires_at.is_some_and(|at| at <= now);
     match (order.state, event) {
         (State::Draft, Event::DeliverySet | Event::Confirmed(_)) if expired => {
-            refuse(Code::Expired, "the draft has expired; make a new one".to_owned())
+            order.refuse(Code::Expired, "the draft has expired; make a new one")
         }
         (State::Draft, Event::DeliverySet) => Ok(plain(State::Draft)),
         (State::Draft, Event::Confirmed(_)) if !order.has_delivery => {
-            refuse(Code::DeliveryMissing, "expected a delivery to be set before confirmation".to_owned())
+            order.refuse(Code::DeliveryMissing, "expected a delivery to be set before confirmation")
         }
         (State::Draft, Event::Confirmed(method)) => {
-            let online = *method == Method::Online;
+            let later = method.on_delivery();
             Ok(Effects {
-                stock: Stock::Reserve { timed: online },
+                stock: Stock::Reserve { timed: !later },
                 payment: Payment::Await(*method),
-                message: Some(if online { Template::PaymentLink } else { Template::Created }),
+                message: Some(if later { Template::Created } else { Template::PaymentLink }),
                 lift_expiry: true,
-                ..plain(if online { State::PendingPayment } else { State::New })
+                ..plain(if later { State::New } else { State::PendingPayment })
             })
         }
         (State::Draft, Event::CancelledByCustomer { reason }) => {
             Ok(Effects { reason: Some(reason.clone()), ..plain(State::Cancelled) })
         }
+        (State::Draft, Event::MovedTo(State::Cancelled)) => Ok(plain(State::Cancelled)),
         (State::Draft, Event::DraftExpired) if expired => {
             Ok(Effects { reason: Some(DRAFT_EXPIRED.to_owned()), ..plain(State::Cancelled) })
         }
         (State::New | State::PendingPayment | State::Processing, Event::CancelledByCustomer { reason }) => {
+            Ok(Effects { reason: Some(reason.clone()), ..called_off(&order) })
+        }
+        (State::Cancelled, Event::Confirmed(_) | Event::DeliverySet) if order.swept => {
+            order.refuse(Code::Expired, "the draft has expired; make a new one")
+        }
+        (
+            State::New | State::PendingPayment | State::Processing | State::Shipped | State::Delivered,
+            Event::Confirmed(_),
+        ) => order
+            .refuse(Code::AlreadyConfirmed, &format!("order {} is confirmed already", order.order_number)),
+        (State::New, Event::Assigned) => Ok(plain(State::Processing)),
+        (from, Event::MovedTo(to)) => moved(&order, from, *to),
+        (
+            _,
+            Event::Reserved
+            | Event::ReservationReleased
+            | Event::ReservationExpired
+            | Event::ReservationConfirmed,
+        ) => reservation(&order, event),
+        _ => payment(&order, event),
+    }
+}
+
+impl Facts<'_> {
+    fn refuse<T>(&self, code: Code, detail: &str) -> Result<T, Problem> {
+        let problem = Problem::new(code, detail);
+        Err(problem.with("order_number", self.order_number).with("order_status", self.state.store_status()))
+    }
+
+    fn impossible<T>(&self, event: &Event) -> Result<T, Problem> {
+        let (state, event) = (self.state.name(), event.name());
+        self.refuse(Code::InvalidTransition, &format!("an order that is {state} cannot be {event}"))
+    }
+}
+
+/// T13: the goods come back, and the money, if it came.
+fn called_off(order: &Facts<'_>) -> Effects {
+    Effects {
+        stock: Stock::Release,
+        payment: if order.paid { Payment::Refund } else { Payment::Drop },
+        message: Some(Template::Cancelled),
+        ..plain(State::Cancelled)
+    }
+}
+
+/// T11 to T15, by an administrator: forward, over steps too, whose effects then run; to the end from everywhere. The same
+/// status again changes nothing but is noted.
+fn moved(order: &Facts<'_>, from: State, to: State) -> Result<Effects, Problem> {
+    use State::{Cancelled, Delivered, Draft, New, PendingPayment, Processing, Shipped};
+    match (from, to) {
+        (from, to) if from == to && from != Draft => Ok(plain(to)),
+        (New | PendingPayment | Processing, Cancelled) => Ok(called_off(order)),
+        // T14: what is under way comes back by itself or not at all: the shelf is not touched.
+        (Shipped, Cancelled) => Ok(Effects { stock: Stock::Untouched, ..called_off(order) }),
+        (New, PendingPayment) => Ok(Effects { stock: Stock::Hold, ..plain(to) }),
+        (New | PendingPayment, Processing) => Ok(Effects {
+            stock: if order.paid { Stock::Take } else { Stock::Hold },
+            message: Some(Template::Confirmed),
+            ..plain(to)
+        }),
+        (New | PendingPayment | Processing, Shipped) => Ok(Effects { stock: Stock::Take, ..plain(to) }),
+        (New | PendingPayment | Processing, Delivered) => {
+            Ok(Effects { stock: Stock::Take, payment: Payment::Collect, ..plain(to) })
+        }
+        (Shipped, Delivered) => Ok(Effects { payment: Payment::Collect, ..plain(to) }),
+        _ => {
+            let detail = format!("an order that is {} cannot become {}", from.name(), to.name());
+            order.refuse(Code::InvalidTransition, &detail)
+        }
+    }
+}
+
+/// T6 and its way back.
+fn reservation(order: &Facts<'_>, event: &Event) -> Result<Effects, Problem> {
+    let stock = match (order.state, event) {
+        (State::New, Event::Reserved) if !order.reserved => Stock::Reserve { timed: true },
+        (State::New, Event::ReservationReleased) if order.reserved => Stock::Release,
+        (State::New, Event::ReservationExpired) if order.reserved => Stock::Expire,
+        (State::New | State::PendingPayment | State::Processing, Event::ReservationConfirmed)
+            if order.reserved =>
+        {
+            Stock::Take
+        }
+        _ => return order.impossible(event),
+    };
+    Ok(Effects { stock, ..plain(order.state) })
+}
+
+/// T7 to T10, and what comes too late for them.
+fn payment(order: &Facts<'_>, event: &Event) -> Result<Effects, Problem> {
+    match (order.state, event) {
+        (State::New, Event::PaymentStarted(_)) if !order.reserved => {
+            order.refuse(Code::ReservationMissing, "expected the order to be reserved before it is paid")
+        }
+        (State::New, Event::PaymentStarted(method)) => {
+            Ok(Effects { payment: Payment::Await(*method), ..plain(State::PendingPayment) })
+        }
+        (State::PendingPayment, Event::PaymentSucceeded { payment }) if !order.paid => Ok(Effects {
+            stock: Stock::Hold,
+            payment: Payment::Receive(*payment),
+            message: Some(Template::Paid),
+            ..plain(State::PendingPayment)
+        }),
+        // The money arrived after all; nothing is owed for it any more.
+        (State::Cancelled, Event::PaymentSucceeded { payment }) => {
+            Ok(Effects { payment: Payment::ReceiveAndRefund(*payment), ..plain(State::Cancelled) })
+        }
+        (State::PendingPayment, Event::PaymentFailed { payment, code, message }) if !order.paid => {
             Ok(Effects {
-                reason: Some(reason.clone()),
+                reason: Some("payment_failed".to_owned()),
                 stock: Stock::Release,
-                payment: if order.paid { Payment::Refund } else { Payment::Drop },
+                payment: Payment::Fail { payment: *payment, code: code.clone(), message: message.clone() },
                 message: Some(Template::Cancelled),
                 ..plain(State::Cancelled)
             })
@@ -271,108 +455,15 @@ pub(crate) fn apply(order: Option<Facts<'_>>, event: &Event, now: DateTime<Utc>)
             message: Some(Template::Cancelled),
             ..plain(State::Cancelled)
         }),
-        (State::Cancelled, Event::Confirmed(_) | Event::DeliverySet) if order.swept => {
-            refuse(Code::Expired, "the draft has expired; make a new one".to_owned())
+        (State::PendingPayment, Event::Accepted) if !order.paid => {
+            order.refuse(Code::PaymentMissing, "expected the order to be paid before it is accepted")
         }
-        (
-            State::New | State::PendingPayment | State::Processing | State::Shipped | State::Delivered,
-            Event::Confirmed(_),
-        ) => refuse(Code::AlreadyConfirmed, format!("order {} is confirmed already", order.order_number)),
-        (state, event) => refuse(
-            Code::InvalidTransition,
-            format!("an order that is {} cannot be {}", state.name(), event.name()),
-        ),
+        (State::PendingPayment, Event::Accepted) => {
+            Ok(Effects { stock: Stock::Take, message: Some(Template::Confirmed), ..plain(State::Processing) })
+        }
+        _ => order.impossible(event),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use std::collections::BTreeSet;
-
-    use chrono::TimeDelta;
-
-    use super::*;
-
-    fn all_events() -> [Event; 7] {
-        [
-            Event::Drafted,
-            Event::DeliverySet,
-            Event::Confirmed(Method::CardOnDelivery),
-            Event::Confirmed(Method::Online),
-            Event::CancelledByCustomer { reason: "changed my mind".to_owned() },
-            Event::DraftExpired,
-            Event::PaymentExpired,
-        ]
-    }
-
-    fn facts(state: State) -> Facts<'static> {
-        let order_number = "ORD-20260214-0017";
-        Facts { state, order_number, expires_at: None, swept: false, has_delivery: true, paid: false }
-    }
-
-    #[test]
-    fn these_are_all_the_transitions_and_no_others() {
-        let now = Utc::now();
-        let mut allowed = BTreeSet::new();
-        for state in State::ALL {
-            for event in all_events() {
-                let expires_at = (event == Event::DraftExpired).then_some(now);
-                if let Ok(effects) = apply(Some(Facts { expires_at, ..facts(state) }), &event, now) {
-                    allowed.insert((state.name(), event.name(), effects.to.name()));
-                }
-            }
-        }
-        let expected = BTreeSet::from([
-            ("draft", "delivery_set", "draft"),
-            ("draft", "confirmed", "new"),
-            ("draft", "confirmed", "pending_payment"),
-            ("draft", "cancelled_by_customer", "cancelled"),
-            ("draft", "draft_expired", "cancelled"),
-            ("new", "cancelled_by_customer", "cancelled"),
-            ("pending_payment", "cancelled_by_customer", "cancelled"),
-            ("pending_payment", "payment_expired", "cancelled"),
-            ("processing", "cancelled_by_customer", "cancelled"),
-        ]);
-        assert_eq!(allowed, expected);
-    }
-
-    #[test]
-    fn an_order_that_becomes_terminal_never_keeps_stock_or_a_debt() {
-        let now = Utc::now();
-        for state in [State::New, State::PendingPayment, State::Processing] {
-            for paid in [false, true] {
-                let event = Event::CancelledByCustomer { reason: String::new() };
-                let effects = apply(Some(Facts { paid, ..facts(state) }), &event, now).unwrap();
-                assert_eq!(effects.stock, Stock::Release);
-                assert_eq!(effects.payment, if paid { Payment::Refund } else { Payment::Drop });
-            }
-        }
-    }
-
-    #[test]
-    fn a_draft_past_its_time_can_only_be_cancelled() {
-        let now = Utc::now();
-        let late = Facts { expires_at: Some(now - TimeDelta::seconds(1)), ..facts(State::Draft) };
-        for event in [Event::DeliverySet, Event::Confirmed(Method::Online)] {
-            assert_eq!(apply(Some(late), &event, now).unwrap_err().code, Code::Expired);
-        }
-        assert!(apply(Some(late), &Event::DraftExpired, now).is_ok());
-        let early = Facts { expires_at: Some(now + TimeDelta::seconds(1)), ..late };
-        assert_eq!(apply(Some(early), &Event::DraftExpired, now).unwrap_err().code, Code::InvalidTransition);
-        let swept = Facts { state: State::Cancelled, swept: true, ..late };
-        assert_eq!(
-            apply(Some(swept), &Event::Confirmed(Method::CashOnDelivery), now).unwrap_err().code,
-            Code::Expired
-        );
-    }
-
-    #[test]
-    fn every_status_of_the_store_api_names_one_state() {
-        for state in State::ALL {
-            assert_eq!(State::from_store_status(state.store_status()), Some(state));
-        }
-        assert_eq!(State::from_store_status("new"), None);
-    }
-}
+mod tests;

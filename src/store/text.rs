@@ -77,6 +77,20 @@ pub(crate) fn compose(template: Template, tongue: Tongue, order: &Subject<'_>) -
                 expected = after_link(&expected)
             ),
         ),
+        (Template::Paid, Tongue::Russian) => {
+            (format!("Заказ {number} оплачен"), format!("Заказ {number} оплачен: {}", stop(&total)))
+        }
+        (Template::Paid, Tongue::English) => {
+            (format!("Order {number} is paid"), format!("Order {number} is paid: {}", stop(&total)))
+        }
+        (Template::Confirmed, Tongue::Russian) => (
+            format!("Заказ {number} подтверждён"),
+            format!("Заказ {number} подтверждён, мы его собираем.{expected}"),
+        ),
+        (Template::Confirmed, Tongue::English) => (
+            format!("Order {number} is accepted"),
+            format!("Order {number} is accepted and being prepared.{expected}"),
+        ),
         (Template::Cancelled, Tongue::Russian) => {
             (format!("Заказ {number} отменён"), format!("Заказ {number} отменён."))
         }

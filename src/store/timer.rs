@@ -43,16 +43,18 @@ async fn sweep(app: &App) -> Result<(), Fault> {
     .bind(BATCH)
     .fetch_all(&app.pool)
     .await?;
-    let unpaid: Vec<Uuid> = sqlx::query_scalar(
-        "select order_id from stock.reservations where status = 'active' and expires_at <= $1 \
-         order by expires_at limit $2",
+    let held: Vec<(Uuid, bool)> = sqlx::query_as(
+        "select r.order_id, o.state = 'pending_payment' from stock.reservations r \
+         join orders.orders o on o.id = r.order_id where r.status = 'active' and r.expires_at <= $1 \
+         order by r.expires_at limit $2",
     )
     .bind(now)
     .bind(BATCH)
     .fetch_all(&app.pool)
     .await?;
     let expired = drafts.into_iter().map(|id| (id, Event::DraftExpired));
-    let expired = expired.chain(unpaid.into_iter().map(|id| (id, Event::PaymentExpired)));
+    let ended = |awaited| if awaited { Event::PaymentExpired } else { Event::ReservationExpired };
+    let expired = expired.chain(held.into_iter().map(|(id, awaited)| (id, ended(awaited))));
     for (id, event) in expired {
         let request_id = Uuid::now_v7().to_string();
         let context = Context {
@@ -68,13 +70,14 @@ async fn sweep(app: &App) -> Result<(), Fault> {
             Ok(step) => {
                 step.carry_out(&mut transaction, &context).await?;
                 transaction.commit().await?;
-                app.outbox.notify_one();
+                app.wake();
             }
             // Somebody confirmed, paid or cancelled it between the look and the lock.
             Err(Fault::No(_)) => transaction.rollback().await?,
             Err(fault) => return Err(fault),
         }
     }
+    app.limits.forget();
     sqlx::query("delete from orders.idempotency_keys where expires_at <= $1")
         .bind(now)
         .execute(&app.pool)

@@ -8,11 +8,11 @@ use uuid::Uuid;
 
 use super::command::Confirmation;
 use super::draft::refuse_too_many;
-use super::money::Amount;
-use super::places::{self, Rate};
-use super::problem::{Code, Fault, Part, Problem};
-use super::state::Event;
-use super::transition::{Context, Step};
+use crate::store::money::Amount;
+use crate::store::places::{self, Rate};
+use crate::store::problem::{Code, Fault, Part, Problem};
+use crate::store::state::Event;
+use crate::store::transition::{Context, Step};
 
 /// The body of `PATCH /orders/{id}/delivery`, and the question of `GET /delivery/calculate`.
 #[derive(Clone, Debug, Deserialize)]

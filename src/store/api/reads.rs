@@ -1,49 +1,23 @@
 //! The handlers that only look.
 
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
 use uuid::Uuid;
 
-use super::App;
-use super::catalog;
-use super::draft::phone;
 use super::fulfil::{DeliveryType, Destination};
-use super::http::path_id;
-use super::money::Amount;
-use super::order::{Days, OrderRow, OrderView, summary};
-use super::places;
-use super::problem::{Code, Fault, Problem};
-use super::state;
-
-type Asked<T> = Result<Query<T>, QueryRejection>;
-
-fn asked<T>(query: Asked<T>) -> Result<T, Problem> {
-    query.map(|Query(query)| query).map_err(|rejection| Problem::new(Code::Invalid, rejection.body_text()))
-}
-
-/// JSON written straight to text: amounts keep their two decimals.
-fn json(value: &impl Serialize) -> Result<Response, Fault> {
-    let body =
-        serde_json::to_vec(value).map_err(|error| Fault::Database(sqlx::Error::Encode(error.into())))?;
-    Ok(([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response())
-}
-
-fn limit(asked: Option<i64>, default: i64) -> Result<i64, Problem> {
-    let limit = asked.unwrap_or(default);
-    let wrong = || Problem::new(Code::Invalid, format!("limit: expected 1 to 100, found {limit}"));
-    (1..=100).contains(&limit).then_some(limit).ok_or_else(wrong)
-}
-
-/// `GET /ready`: whether the database answers.
-pub(crate) async fn ready(State(app): State<App>) -> Result<Response, Fault> {
-    sqlx::query("select 1").execute(&app.pool).await?;
-    json(&serde_json::json!({"status": "ready"}))
-}
+use crate::store::App;
+use crate::store::catalog;
+use crate::store::http::{Asked, asked, json, limit, path_id};
+use crate::store::money::Amount;
+use crate::store::order::{Days, OrderRow, OrderView, summary};
+use crate::store::phone::phone;
+use crate::store::places;
+use crate::store::problem::{Code, Fault, Problem};
+use crate::store::state;
 
 #[derive(Debug, Deserialize)]
 pub(crate) struct OrderQuestion {

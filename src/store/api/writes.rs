@@ -2,42 +2,54 @@
 
 use axum::extract::{Path, State};
 
-use super::App;
-use super::command::{Command, Mutation};
+use super::command::Command;
 use super::draft::NewOrder;
-use super::http::path_id;
-use super::idempotency::Answer;
-use super::problem::{Code, Fault, Problem};
+use crate::store::App;
+use crate::store::auth::Principal;
+use crate::store::http::path_id;
+use crate::store::idempotency::Answer;
+use crate::store::mutation::Mutation;
+use crate::store::problem::{Code, Fault, Problem};
 
 /// `POST /orders`.
-pub(crate) async fn create(State(app): State<App>, request: Mutation) -> Result<Answer, Fault> {
+pub(crate) async fn create(
+    State(app): State<App>,
+    principal: Principal,
+    request: Mutation,
+) -> Result<Answer, Fault> {
     request.must_have_key()?;
     let order: NewOrder = request.body()?;
-    Command::Draft(order.checked()?).run(&app, &request).await
+    let command = Command::Draft(order.checked()?);
+    request.carry_out(&app, &principal, command).await
 }
 
 /// `PATCH /orders/{id}/delivery`.
 pub(crate) async fn set_delivery(
     State(app): State<App>,
+    principal: Principal,
     Path(id): Path<String>,
     request: Mutation,
 ) -> Result<Answer, Fault> {
-    Command::SetDelivery(path_id(&id)?, request.body()?).run(&app, &request).await
+    let command = Command::SetDelivery(path_id(&id)?, request.body()?);
+    request.carry_out(&app, &principal, command).await
 }
 
 /// `POST /orders/{id}/confirm`.
 pub(crate) async fn confirm(
     State(app): State<App>,
+    principal: Principal,
     Path(id): Path<String>,
     request: Mutation,
 ) -> Result<Answer, Fault> {
     request.must_have_key()?;
-    Command::Confirm(path_id(&id)?, request.body()?).run(&app, &request).await
+    let command = Command::Confirm(path_id(&id)?, request.body()?);
+    request.carry_out(&app, &principal, command).await
 }
 
 /// `POST /orders/{id}/cancel`.
 pub(crate) async fn cancel(
     State(app): State<App>,
+    principal: Principal,
     Path(id): Path<String>,
     request: Mutation,
 ) -> Result<Answer, Fault> {
@@ -51,5 +63,6 @@ pub(crate) async fn cancel(
     if reason.chars().count() > 500 {
         return Err(Problem::new(Code::Invalid, "reason: expected at most 500 characters").into());
     }
-    Command::Cancel(path_id(&id)?, reason).run(&app, &request).await
+    let command = Command::Cancel(path_id(&id)?, reason);
+    request.carry_out(&app, &principal, command).await
 }

@@ -7,10 +7,13 @@ use serde::Deserialize;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::catalog::{self, Offer};
-use super::money::Amount;
-use super::problem::{Code, Fault, Part, Problem};
-use super::transition::{self, Context, Draft, out_of_stock, short_line};
+use crate::store::catalog::{self, Offer};
+use crate::store::money::Amount;
+use crate::store::phone::phone;
+use crate::store::problem::{Code, Fault, Part, Problem};
+use crate::store::state::Event;
+use crate::store::stock::{out_of_stock, short_line};
+use crate::store::transition::{self, Context, Opening};
 
 /// The body of `POST /orders`.
 #[derive(Debug, Deserialize)]
@@ -106,29 +109,14 @@ impl NewOrder {
     }
 }
 
-/// A telephone number as the store keeps it: E.164. Spaces, hyphens and brackets are dropped; a leading space is a `+`
-/// that an address turned into a space.
-pub(crate) fn phone(text: &str) -> Option<String> {
-    let text = text
-        .strip_prefix(' ')
-        .map_or_else(|| text.to_owned(), |rest| format!("+{}", rest.trim_start_matches('+')));
-    let plain: String = text.chars().filter(|c| !matches!(c, ' ' | '-' | '(' | ')')).collect();
-    let digits = plain.strip_prefix('+')?;
-    let fits = (7..=15).contains(&digits.len())
-        && digits.bytes().all(|b| b.is_ascii_digit())
-        && !digits.starts_with('0');
-    fits.then_some(plain)
-}
-
 /// Writes the draft; gives its id.
 pub(crate) async fn create(
     conn: &mut PgConnection,
     context: &Context<'_>,
-    principal: &str,
     order: NewOrder,
 ) -> Result<Uuid, Fault> {
     // The fence below the key's memory: a key forgotten after its days still makes no second order.
-    let origin_key = context.key.map(|key| format!("{principal}:{key}"));
+    let origin_key = context.key.map(|key| format!("{}:{key}", context.actor));
     let known: Option<Uuid> = sqlx::query_scalar("select id from orders.orders where origin_key = $1")
         .bind(&origin_key)
         .fetch_optional(&mut *conn)
@@ -157,21 +145,22 @@ pub(crate) async fn create(
         .fetch_one(&mut *conn)
         .await?;
     let id = Uuid::now_v7();
-    let order_number = number(conn, context.today()).await?;
-    let draft = Draft {
+    let order_number = next_number(conn, context.today()).await?;
+    let opening = Opening {
         id,
         order_number: &order_number,
         source: order.source.name(),
-        customer_id,
+        customer_id: Some(customer_id),
         customer_name: order.customer_name.as_deref().or(customer_name.as_deref()),
-        customer_phone: &order.customer_phone,
+        customer_phone: Some(&order.customer_phone),
         customer_email: customer_email.as_deref(),
         currency,
         subtotal: Amount(subtotal),
         call_id: order.call_id.as_deref(),
         origin_key: origin_key.as_deref(),
+        ..Opening::default()
     };
-    transition::begin(conn, context, &draft).await?;
+    transition::begin(conn, context, &Event::Drafted, &opening).await?;
     for (position, (item, offer)) in (0_i32..).zip(order.items.iter().zip(&offers)) {
         sqlx::query(
             "insert into orders.order_items (order_id, position, product_id, name, quantity, unit_minor, total_minor) \
@@ -260,7 +249,7 @@ pub(crate) async fn refuse_too_many(
 }
 
 /// The next number of the day: `ORD-20260214-4521`.
-async fn number(conn: &mut PgConnection, day: NaiveDate) -> Result<String, Fault> {
+pub(crate) async fn next_number(conn: &mut PgConnection, day: NaiveDate) -> Result<String, Fault> {
     loop {
         // The day's row stays locked until the transaction ends: numbers are given one order at a time.
         let given: i32 = sqlx::query_scalar(
@@ -312,15 +301,6 @@ mod tests {
         assert_eq!(numbers.len(), 12_000);
         assert_eq!(numbers.first().unwrap().len(), "ORD-20260214-1000".len());
         assert_eq!(nth_number(day, 9001), "ORD-20260214-10000");
-    }
-
-    #[test]
-    fn a_telephone_number_is_kept_in_e164() {
-        assert_eq!(phone("+7 (916) 123-45-67").as_deref(), Some("+79161234567"));
-        assert_eq!(phone(" 79161234567").as_deref(), Some("+79161234567"));
-        for bad in ["", "+", "89161234567", "+0123456789", "+7916", "+7916123456789012", "+7916x234567"] {
-            assert_eq!(phone(bad), None, "{bad}");
-        }
     }
 
     #[test]
