@@ -53,7 +53,7 @@ mod timer;
 mod transition;
 
 pub use auth::jwt::KeyError;
-pub use auth::{NewToken, Role, make_token, revoke_token};
+pub use auth::{NewToken, Role, grant_role, make_token, revoke_token};
 pub use gateway::{DeliveryError, Gateway, GatewayError, Message};
 pub use seed::{SeedError, Seeded, Shop, seed};
 pub use settings::{

@@ -278,6 +278,18 @@ pub async fn revoke_token(pool: &PgPool, id: Uuid) -> Result<bool, sqlx::Error> 
     Ok(sqlx::query(statement).bind(id).execute(pool).await?.rows_affected() == 1)
 }
 
+/// Lets a user of the marketplace, named by e-mail address or telephone number, do what `role` may; whether there is one.
+///
+/// # Errors
+/// The database; a role that users do not have (`agent`, `service`).
+pub async fn grant_role(pool: &PgPool, user: &str, role: Role) -> Result<bool, sqlx::Error> {
+    let granted = sqlx::query(
+        "update identity.users set roles = array(select distinct unnest(roles || array[$2])), updated_at = now() \
+         where email = lower($1) or phone_e164 = $1",
+    );
+    Ok(granted.bind(user).bind(role.name()).execute(pool).await?.rows_affected() > 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

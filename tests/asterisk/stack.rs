@@ -103,7 +103,7 @@ model = "{model}"
         let mut command = bound(ORDERLINE);
         command.arg("--config").arg(&file).arg("store").arg("--seed").arg(samples.join("shop/tyres.toml"));
         let mut store = Process::start("store", command);
-        store.says("the Store API listens on");
+        store.says("the store listens on");
         let mut stack = Self {
             voice: None,
             store: Some(store),
