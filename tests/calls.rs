@@ -13,6 +13,8 @@ mod house;
 mod model;
 #[path = "support/told.rs"]
 mod told;
+#[path = "calls/truth.rs"]
+mod truth;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -176,6 +176,10 @@ pub async fn run(common: &Common, args: StoreArgs) -> anyhow::Result<ExitCode> {
     if !args.services.is_empty() {
         settings.services.clone_from(&args.services);
     }
+    if args.other.is_some() {
+        // Nothing is served, so nobody needs the voice server's token.
+        settings.services.clear();
+    }
     // The name that the website's own documentation gives it.
     if let Ok(key) = std::env::var("WEBSITE_ORDER_API_KEY")
         && !key.is_empty()

@@ -21,7 +21,8 @@ pub struct Settings {
     pub max_connections: u32,
     /// How long to wait for the database at start, in milliseconds. Default 10 000; afterwards the store gives up.
     pub database_wait_ms: u64,
-    /// The token that callers of the Store API present (`Authorization: Bearer`), at least 32 bytes. No default.
+    /// The token that callers of the Store API present (`Authorization: Bearer`), at least 32 bytes. No default; needed
+    /// where the Store API is served.
     pub token: SecretString,
     /// The token before it, still accepted while callers change over. None by default.
     pub previous_token: Option<SecretString>,
@@ -344,8 +345,9 @@ impl Settings {
             PgConnectOptions::from_str(self.database_url.expose_secret()).is_ok(),
             "shop.database_url: expected postgres://user:password@host:port/name".to_owned(),
         );
+        let served = self.services.contains(&Service::Store);
         let tokens = [
-            ("token", Some(&self.token)),
+            ("token", served.then_some(&self.token)),
             ("previous_token", self.previous_token.as_ref()),
             ("crm.website_api_key", self.crm.website_api_key.as_ref()),
             ("pay.callback_secret", self.pay.callback_secret.as_ref()),

@@ -26,7 +26,7 @@ use crate::told::Told;
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 /// A number that has no orders yet.
-const BUYER: &str = "+79161234567";
+pub(crate) const BUYER: &str = "+79161234567";
 /// Nothing but a call takes long; what does, hangs.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -47,15 +47,25 @@ impl Shop {
         Self::open_on(CLUSTER.get_or_init(async || Cluster::temporary().await.unwrap()).await).await
     }
 
+    /// One with other settings.
+    pub(crate) async fn open_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::open_as(CLUSTER.get_or_init(async || Cluster::temporary().await.unwrap()).await, change).await
+    }
+
     pub(crate) async fn open_on(cluster: &Cluster) -> Self {
+        Self::open_as(cluster, |_| ()).await
+    }
+
+    async fn open_as(cluster: &Cluster, change: impl FnOnce(&mut Settings)) -> Self {
         let database_url =
             cluster.create_database(&format!("calls_{}", Uuid::new_v4().simple())).await.unwrap();
-        let settings = Settings {
+        let mut settings = Settings {
             database_url: database_url.clone().into(),
             token: TOKEN.into(),
             max_connections: 4,
             ..Settings::default()
         };
+        change(&mut settings);
         let pool = store::connect(&settings).await.unwrap();
         let shop = store::Shop::load(Path::new("samples/shop/tyres.toml")).unwrap();
         store::seed(&pool, &shop, settings.utc_offset_min).await.unwrap();
