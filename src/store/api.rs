@@ -20,7 +20,27 @@ mod writes;
 pub(crate) use draft::{next_number, refuse_too_many};
 
 #[derive(OpenApi)]
-#[openapi(info(title = "Store API", description = "What the voice server asks of a shop."))]
+#[openapi(
+    info(
+        title = "Store API",
+        description = "What the voice server asks of a shop: orders of a caller, drafts, delivery, confirmation, \
+            products and pick-up points. For the token of the settings, and for tokens with the role `agent`, `service`, \
+            `manager` or `admin`."
+    ),
+    paths(
+        reads::search,
+        reads::order,
+        writes::create,
+        writes::set_delivery,
+        writes::confirm,
+        writes::cancel,
+        reads::calculate,
+        reads::pickup_points,
+        reads::products,
+        reads::product,
+    ),
+    security(("bearer" = []))
+)]
 struct Document;
 
 /// Who may ask: the voice server and other programmes of the shop, and whoever works there.

@@ -6,13 +6,15 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection, PgPool};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::money::Amount;
 use super::problem::{Code, Fault, Problem};
 
 /// A product on the wire.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Product)]
 pub(crate) struct ProductView {
     id: Uuid,
     name: String,
@@ -54,7 +56,7 @@ impl From<ProductRow> for ProductView {
 }
 
 /// A page of products.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Products {
     pub(crate) items: Vec<ProductView>,
     /// Where the next page begins; none on the last and on a search.

@@ -80,6 +80,7 @@ pub(crate) fn router(app: App, systems: &[System]) -> Router {
         let whole = face.whole().merge(documents::pages(face.system, &face.document));
         routes = routes.merge(face.own.clone()).nest(&format!("/{}", face.system.name()), whole);
     }
+    routes = routes.merge(documents::index(faces.iter().map(|face| (face.system, &face.document))));
     match (store, market) {
         (Some(store), Some(market)) => {
             let paths: BTreeSet<&str> = store.shared.iter().chain(&market.shared).copied().collect();

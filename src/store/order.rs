@@ -3,6 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use sqlx::{FromRow, PgConnection};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::money::Amount;
@@ -72,12 +73,13 @@ impl OrderRow {
     }
 }
 
-fn no_such_order(id: Uuid) -> Fault {
+/// The no to an id that is no order's, or no order of whoever asks.
+pub(crate) fn no_such_order(id: Uuid) -> Fault {
     Problem::new(Code::NotFound, format!("expected an order, found none with the id {id}")).into()
 }
 
 /// A line of an order, as a row and on the wire.
-#[derive(Clone, Debug, FromRow, Serialize)]
+#[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
 pub(crate) struct Line {
     pub(crate) product_id: Option<Uuid>,
     pub(crate) name: String,
@@ -99,15 +101,18 @@ pub(crate) async fn lines(conn: &mut PgConnection, order_id: Uuid) -> sqlx::Resu
     .await
 }
 
-#[derive(Clone, Copy, Debug, Serialize)]
+/// So many days at least and at most.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub(crate) struct Days {
     pub(crate) min: i32,
     pub(crate) max: i32,
 }
 
 /// Delivery as the store priced it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Delivery)]
 pub(crate) struct DeliveryView {
+    /// `delivery` to the door, or `pickup`.
     pub(crate) r#type: String,
     pub(crate) city: String,
     pub(crate) address: Option<String>,
@@ -158,11 +163,17 @@ pub(crate) async fn delivery(conn: &mut PgConnection, order_id: Uuid) -> sqlx::R
     }))
 }
 
-#[derive(Clone, Debug, FromRow, Serialize)]
+/// How an order is paid.
+#[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
+#[schema(as = Payment)]
 pub(crate) struct PaymentView {
+    /// `cash_on_delivery`, `card_on_delivery`, `online`, `card` or `phone`.
     pub(crate) method: String,
+    /// `on_delivery`, `pending`, `paid`, `failed`, `cancelled`, `refund_pending` or `refunded`.
     pub(crate) status: String,
+    /// Where to pay, if it is paid online.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub(crate) pay_url: Option<String>,
 }
 
@@ -177,11 +188,14 @@ pub(crate) async fn payment(conn: &mut PgConnection, order_id: Uuid) -> sqlx::Re
     .await
 }
 
-#[derive(Clone, Debug, FromRow, Serialize)]
+/// One step of an order's way.
+#[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
 pub(crate) struct Change {
     #[sqlx(rename = "state")]
     #[serde(rename = "status", serialize_with = "as_store_status")]
+    #[schema(value_type = String, example = "confirmed")]
     state: State,
+    /// The status in the shop's language.
     #[sqlx(default)]
     status_label: String,
     changed_at: DateTime<Utc>,
@@ -193,14 +207,21 @@ fn as_store_status<S: serde::Serializer>(state: &State, serializer: S) -> Result
 }
 
 /// An order whole, as every reply about one order shows it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Order)]
 pub(crate) struct OrderView {
     pub(crate) id: Uuid,
+    #[schema(example = "ORD-20260214-4521")]
     pub(crate) order_number: String,
+    /// `draft`, `confirmed`, `pending_payment`, `processing`, `shipped`, `delivered` or `cancelled`.
     pub(crate) status: &'static str,
+    /// The status in the shop's language.
     pub(crate) status_label: &'static str,
+    /// Counts the order's changes; what `ETag` carries and `If-Match` expects.
     pub(crate) version: i32,
     pub(crate) items: Vec<Line>,
+    /// The lines in a few words.
+    #[schema(example = "Nokian winter × 4")]
     pub(crate) items_summary: String,
     pub(crate) subtotal: Amount,
     pub(crate) total: Amount,
@@ -211,6 +232,7 @@ pub(crate) struct OrderView {
     pub(crate) status_history: Vec<Change>,
     pub(crate) customer_name: Option<String>,
     pub(crate) customer_phone: Option<String>,
+    /// When a draft is dropped; none once it is confirmed.
     pub(crate) expires_at: Option<DateTime<Utc>>,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use sqlx::{FromRow, PgConnection, PgPool};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::money::Amount;
@@ -62,7 +63,8 @@ pub(crate) async fn pickup(conn: &mut PgConnection, id: Uuid, currency: &str) ->
 }
 
 /// A pick-up point on the wire.
-#[derive(Debug, FromRow, Serialize)]
+#[derive(Debug, FromRow, Serialize, ToSchema)]
+#[schema(as = PickupPoint)]
 pub(crate) struct PointView {
     id: Uuid,
     name: String,

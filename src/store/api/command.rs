@@ -3,6 +3,8 @@
 use axum::http::StatusCode;
 use serde::Deserialize;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use uuid::Uuid;
 
 use super::draft;
@@ -24,17 +26,34 @@ pub(crate) enum Command {
 }
 
 /// The body of a confirmation.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Confirmation {
+    #[schema(schema_with = payment_methods)]
     pub(crate) payment_method: Method,
+    #[schema(max_length = 200)]
     pub(crate) customer_name: Option<String>,
+    /// Whether the customer gets a message; yes when absent.
     #[serde(default = "yes")]
     pub(crate) send_sms_confirmation: bool,
 }
 
 fn yes() -> bool {
     true
+}
+
+/// Those of the methods that this system takes.
+fn payment_methods() -> Object {
+    let methods = [Method::CashOnDelivery, Method::CardOnDelivery, Method::Online];
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(methods.map(Method::name))).build()
+}
+
+/// The order, and whether an SMS about it is durably queued.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct Confirmed {
+    #[serde(flatten)]
+    order: OrderView,
+    sms_sent: bool,
 }
 
 impl Effect for Command {
@@ -51,7 +70,8 @@ impl Effect for Command {
             Self::Confirm(id, confirmation) => {
                 let sms_sent = fulfil::confirm(conn, context, id, confirmation).await?;
                 let order = OrderView::read(conn, id).await?;
-                answer_with(StatusCode::OK, order, Some(sms_sent))
+                let (id, version) = (order.id, order.version);
+                Ok(Answer::json(StatusCode::OK, &Confirmed { order, sms_sent })?.of_order(id, version))
             }
             Self::Cancel(id, reason) => {
                 let step = Step::plan(conn, context, id, Event::CancelledByCustomer { reason }).await?;
@@ -63,18 +83,7 @@ impl Effect for Command {
 }
 
 fn answer(status: StatusCode, order: OrderView) -> Result<Answer, Fault> {
-    answer_with(status, order, None)
-}
-
-fn answer_with(status: StatusCode, order: OrderView, sms_sent: Option<bool>) -> Result<Answer, Fault> {
-    #[derive(serde::Serialize)]
-    struct Reply<'a> {
-        #[serde(flatten)]
-        order: &'a OrderView,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        sms_sent: Option<bool>,
-    }
-    let reply = Answer::json(status, &Reply { order: &order, sms_sent })?.of_order(order.id, order.version);
+    let reply = Answer::json(status, &order)?.of_order(order.id, order.version);
     let created = status == StatusCode::CREATED;
     Ok(if created { reply.at(format!("/api/v1/orders/{}", order.id)) } else { reply })
 }

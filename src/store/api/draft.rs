@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{Datelike, NaiveDate};
 use serde::Deserialize;
 use sqlx::PgConnection;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::store::catalog::{self, Offer};
@@ -16,26 +17,36 @@ use crate::store::stock::{out_of_stock, short_line};
 use crate::store::transition::{self, Context, Opening};
 
 /// The body of `POST /orders`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewOrder {
+    #[schema(min_items = 1, max_items = 50)]
     items: Vec<Item>,
+    /// In any usual spelling.
+    #[schema(example = "+79161234567")]
     customer_phone: String,
+    #[schema(max_length = 200)]
     customer_name: Option<String>,
+    /// Who takes the order; `ai_agent` when absent.
     #[serde(default)]
     source: Source,
+    /// The call in which it was made.
+    #[schema(max_length = 200)]
     call_id: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
+/// So many pieces of one product.
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewOrderItem)]
 struct Item {
     product_id: Uuid,
+    #[schema(minimum = 1, maximum = 999)]
     quantity: i32,
 }
 
 /// Who takes the order.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 enum Source {
     #[default]

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::{FromRow, PgConnection};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::command::Confirmation;
@@ -15,16 +16,21 @@ use crate::store::state::Event;
 use crate::store::transition::{Context, Step};
 
 /// The body of `PATCH /orders/{id}/delivery`, and the question of `GET /delivery/calculate`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Destination {
     pub(crate) delivery_type: DeliveryType,
+    /// Needed for delivery, in any of the city's names; a pick-up point has its own.
     pub(crate) city: Option<String>,
+    /// Needed for delivery.
+    #[schema(max_length = 500)]
     pub(crate) address: Option<String>,
+    /// Needed for pick-up.
     pub(crate) pickup_point_id: Option<Uuid>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+/// How an order reaches its buyer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum DeliveryType {
     /// To the door.

@@ -6,24 +6,36 @@ use axum::response::Response;
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::{FromRow, PgConnection};
+use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::fulfil::{DeliveryType, Destination};
 use crate::store::App;
-use crate::store::catalog;
+use crate::store::catalog::{self, ProductView, Products};
+use crate::store::documents::answers::{Asked as Answers, Missing, NotAllowed, Unreadable, Wrong};
 use crate::store::http::{Asked, asked, json, limit, path_id};
 use crate::store::money::Amount;
 use crate::store::order::{Days, OrderRow, OrderView, summary};
 use crate::store::phone::phone;
-use crate::store::places;
+use crate::store::places::{self, PointView};
 use crate::store::problem::{Code, Fault, Problem};
 use crate::store::state;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct OrderQuestion {
+    /// The buyer's telephone number, in any usual spelling. This or `order_number` is needed.
+    #[param(nullable = false, example = "+79161234567")]
     phone: Option<String>,
+    /// An order's number, or its last group, as callers say it.
+    #[param(nullable = false, example = "4521")]
     order_number: Option<String>,
+    /// Only orders in this status.
+    #[param(nullable = false, schema_with = statuses)]
     status: Option<String>,
+    /// How many at most; 5 when absent.
+    #[param(nullable = false, minimum = 1, maximum = 100)]
     limit: Option<i64>,
 }
 
@@ -39,7 +51,9 @@ struct Found {
     total: i64,
 }
 
-#[derive(Serialize)]
+/// An order in brief.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FoundOrder)]
 struct FoundView {
     id: Uuid,
     order_number: String,
@@ -52,14 +66,26 @@ struct FoundView {
     created_at: DateTime<Utc>,
 }
 
-#[derive(Serialize)]
-struct Page {
+/// What was found; nothing is no error.
+#[derive(Serialize, ToSchema)]
+#[schema(as = FoundOrders)]
+pub(crate) struct Page {
     items: Vec<FoundView>,
+    /// How many there are in all.
     total: i64,
 }
 
-/// `GET /orders/search`: by telephone number, by order number (whole, or its last group as callers say it), newest first.
-/// Drafts, and orders that were never more, are found only when they are asked for.
+/// Orders of a telephone number or with an order number, the newest first.
+///
+/// Drafts, and orders that were never more, are found only when they are asked for by `status`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/orders/search",
+    operation_id = "search_orders",
+    tag = "orders",
+    params(OrderQuestion),
+    responses((status = 200, description = "What was found.", body = Page), Answers, NotAllowed, Wrong)
+)]
 pub(crate) async fn search(State(app): State<App>, query: Asked<OrderQuestion>) -> Result<Response, Fault> {
     let question = asked(query)?;
     let limit = limit(question.limit, 5)?;
@@ -134,7 +160,18 @@ pub(crate) async fn search(State(app): State<App>, query: Asked<OrderQuestion>) 
     json(&Page { items, total })
 }
 
-/// `GET /orders/{id}`.
+/// An order whole.
+#[utoipa::path(
+    get,
+    path = "/api/v1/orders/{id}",
+    operation_id = "get_order",
+    tag = "orders",
+    params(("id" = Uuid, Path, description = "The order's id.")),
+    responses(
+        (status = 200, description = "The order.", body = OrderView, headers(("ETag" = String))),
+        Answers, Unreadable, NotAllowed, Missing,
+    )
+)]
 pub(crate) async fn order(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Fault> {
     let id = path_id(&id)?;
     // One snapshot for the order, its lines and its history.
@@ -150,31 +187,56 @@ pub(crate) async fn order(State(app): State<App>, Path(id): Path<String>) -> Res
     Ok(response)
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct DeliveryQuestion {
+    #[param(inline)]
     delivery_type: DeliveryType,
+    /// Needed for delivery, in any of the city's names.
+    #[param(nullable = false)]
     city: Option<String>,
+    /// Needed for pick-up.
+    #[param(nullable = false)]
     pickup_point_id: Option<Uuid>,
+    /// Adds up the total of this order.
+    #[param(nullable = false)]
     order_id: Option<Uuid>,
-    /// `PRODUCT_ID:QUANTITY,…`
+    /// Adds up the total of these goods: `PRODUCT_ID:QUANTITY,…`
+    #[param(nullable = false)]
     items: Option<String>,
 }
 
-/// `GET /delivery/calculate`: what bringing something somewhere would cost; changes nothing.
+/// What it costs to bring something somewhere.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Calculation {
+    /// `delivery` or `pickup`.
+    delivery_type: &'static str,
+    city: String,
+    cost: Amount,
+    currency: String,
+    estimated_days: Days,
+    /// Goods and delivery, where goods were named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    total: Option<Amount>,
+}
+
+/// What bringing something somewhere would cost; changes nothing.
+#[utoipa::path(
+    get,
+    path = "/api/v1/delivery/calculate",
+    operation_id = "calculate_delivery",
+    tag = "delivery",
+    params(DeliveryQuestion),
+    responses(
+        (status = 200, description = "The price and the days.", body = Calculation),
+        Answers, NotAllowed, Missing, Wrong,
+    )
+)]
 pub(crate) async fn calculate(
     State(app): State<App>,
     query: Asked<DeliveryQuestion>,
 ) -> Result<Response, Fault> {
-    #[derive(Serialize)]
-    struct Calculation {
-        delivery_type: &'static str,
-        city: String,
-        cost: Amount,
-        currency: String,
-        estimated_days: Days,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        total: Option<Amount>,
-    }
     let question = asked(query)?;
     let mut conn = app.pool.acquire().await?;
     let goods = match (question.order_id, &question.items) {
@@ -204,6 +266,12 @@ pub(crate) async fn calculate(
         estimated_days: Days { min: rate.days_min, max: rate.days_max },
         total: subtotal.map(|subtotal| Amount(subtotal.0.saturating_add(rate.cost_minor.0))),
     })
+}
+
+/// The statuses that can be asked for.
+fn statuses() -> Object {
+    let names = state::State::ALL.map(state::State::store_status);
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names)).build()
 }
 
 /// The currency that the shop's rates are in.
@@ -246,29 +314,62 @@ async fn priced(conn: &mut PgConnection, items: &str) -> Result<(Amount, String)
     Ok((Amount(sum), currency))
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct CityQuestion {
+    /// Only those of this city, in any of its names.
+    #[param(nullable = false)]
     city: Option<String>,
 }
 
-/// `GET /pickup-points`.
+/// Where orders can be picked up.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PickupPoints)]
+pub(crate) struct Points {
+    items: Vec<PointView>,
+}
+
+/// Where orders can be picked up.
+#[utoipa::path(
+    get,
+    path = "/api/v1/pickup-points",
+    operation_id = "list_pickup_points",
+    tag = "delivery",
+    params(CityQuestion),
+    responses((status = 200, description = "The points; none is no error.", body = Points), Answers, NotAllowed, Wrong)
+)]
 pub(crate) async fn pickup_points(
     State(app): State<App>,
     query: Asked<CityQuestion>,
 ) -> Result<Response, Fault> {
     let city = asked(query)?.city.filter(|city| !city.trim().is_empty());
     let items = places::pickup_points(&app.pool, city.as_deref()).await?;
-    json(&serde_json::json!({ "items": items }))
+    json(&Points { items })
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 pub(crate) struct ProductQuestion {
+    /// Words and numbers, as a caller says them.
+    #[param(nullable = false, example = "зимние 205 55 16")]
     q: Option<String>,
+    /// How many at most; 20 when absent.
+    #[param(nullable = false, minimum = 1, maximum = 100)]
     limit: Option<i64>,
+    /// The `next_cursor` of the page before.
+    #[param(nullable = false)]
     cursor: Option<String>,
 }
 
-/// `GET /products`: with `q` what matches best, without it everything, a page at a time.
+/// Products: with `q` what matches best, without it everything, a page at a time.
+#[utoipa::path(
+    get,
+    path = "/api/v1/products",
+    operation_id = "list_products",
+    tag = "products",
+    params(ProductQuestion),
+    responses((status = 200, description = "The products; none is no error.", body = Products), Answers, NotAllowed, Wrong)
+)]
 pub(crate) async fn products(
     State(app): State<App>,
     query: Asked<ProductQuestion>,
@@ -282,7 +383,18 @@ pub(crate) async fn products(
     json(&found)
 }
 
-/// `GET /products/{id}`.
+/// One product, also one that is not sold any more.
+#[utoipa::path(
+    get,
+    path = "/api/v1/products/{id}",
+    operation_id = "get_product",
+    tag = "products",
+    params(("id" = Uuid, Path, description = "The product's id.")),
+    responses(
+        (status = 200, description = "The product.", body = ProductView),
+        Answers, Unreadable, NotAllowed, Missing,
+    )
+)]
 pub(crate) async fn product(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Fault> {
     json(&catalog::product(&app.pool, path_id(&id)?).await?)
 }

@@ -1,17 +1,38 @@
 //! The handlers that change orders: each reads its request into a [`Command`] and runs it.
 
 use axum::extract::{Path, State};
+use utoipa::ToSchema;
 
-use super::command::Command;
+use super::command::{Command, Confirmation, Confirmed};
 use super::draft::NewOrder;
+use super::fulfil::Destination;
 use crate::store::App;
 use crate::store::auth::Principal;
+use crate::store::documents::answers::{
+    Asked, ChangeHeaders, Changed, KeyedHeaders, Missing, NotAllowed, Wrong,
+};
 use crate::store::http::path_id;
 use crate::store::idempotency::Answer;
 use crate::store::mutation::Mutation;
+use crate::store::order::OrderView;
 use crate::store::problem::{Code, Fault, Problem};
 
-/// `POST /orders`.
+/// Makes a draft, at today's prices.
+///
+/// Nothing is held in stock yet, and the draft is dropped after a while. The same request under the same key brings the
+/// same draft, again with 201.
+#[utoipa::path(
+    post,
+    path = "/api/v1/orders",
+    operation_id = "create_order",
+    tag = "orders",
+    params(KeyedHeaders),
+    request_body = NewOrder,
+    responses(
+        (status = 201, description = "The draft.", body = OrderView, headers(("ETag" = String), ("Location" = String))),
+        Asked, NotAllowed, Wrong, Changed,
+    )
+)]
 pub(crate) async fn create(
     State(app): State<App>,
     principal: Principal,
@@ -23,7 +44,19 @@ pub(crate) async fn create(
     request.carry_out(&app, &principal, command).await
 }
 
-/// `PATCH /orders/{id}/delivery`.
+/// Says where a draft goes; takes today's prices and adds up anew.
+#[utoipa::path(
+    patch,
+    path = "/api/v1/orders/{id}/delivery",
+    operation_id = "set_delivery",
+    tag = "orders",
+    params(("id" = Uuid, Path, description = "The order's id."), ChangeHeaders),
+    request_body = Destination,
+    responses(
+        (status = 200, description = "The order as it is now.", body = OrderView, headers(("ETag" = String))),
+        Asked, NotAllowed, Missing, Wrong, Changed,
+    )
+)]
 pub(crate) async fn set_delivery(
     State(app): State<App>,
     principal: Principal,
@@ -34,7 +67,19 @@ pub(crate) async fn set_delivery(
     request.carry_out(&app, &principal, command).await
 }
 
-/// `POST /orders/{id}/confirm`.
+/// Makes an order of a draft that has a delivery: its goods are held from now on.
+#[utoipa::path(
+    post,
+    path = "/api/v1/orders/{id}/confirm",
+    operation_id = "confirm_order",
+    tag = "orders",
+    params(("id" = Uuid, Path, description = "The order's id."), KeyedHeaders),
+    request_body = Confirmation,
+    responses(
+        (status = 200, description = "The order as it is now.", body = Confirmed, headers(("ETag" = String))),
+        Asked, NotAllowed, Missing, Wrong, Changed,
+    )
+)]
 pub(crate) async fn confirm(
     State(app): State<App>,
     principal: Principal,
@@ -46,18 +91,33 @@ pub(crate) async fn confirm(
     request.carry_out(&app, &principal, command).await
 }
 
-/// `POST /orders/{id}/cancel`.
+/// Why an order is called off.
+#[derive(Default, serde::Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Cancellation {
+    #[schema(max_length = 500)]
+    reason: Option<String>,
+}
+
+/// Calls an order off, until it is on its way; its goods and its money go back.
+#[utoipa::path(
+    post,
+    path = "/api/v1/orders/{id}/cancel",
+    operation_id = "cancel_order",
+    tag = "orders",
+    params(("id" = Uuid, Path, description = "The order's id."), ChangeHeaders),
+    request_body(content = Option<Cancellation>, description = "May be absent."),
+    responses(
+        (status = 200, description = "The order as it is now.", body = OrderView, headers(("ETag" = String))),
+        Asked, NotAllowed, Missing, Wrong, Changed,
+    )
+)]
 pub(crate) async fn cancel(
     State(app): State<App>,
     principal: Principal,
     Path(id): Path<String>,
     request: Mutation,
 ) -> Result<Answer, Fault> {
-    #[derive(Default, serde::Deserialize)]
-    #[serde(default, deny_unknown_fields)]
-    struct Cancellation {
-        reason: Option<String>,
-    }
     let body: Cancellation = request.body()?;
     let reason = body.reason.unwrap_or_else(|| "cancelled by the customer".to_owned());
     if reason.chars().count() > 500 {
