@@ -9,12 +9,22 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+#[path = "store/collisions.rs"]
+mod collisions;
 #[path = "store/crash.rs"]
 mod crash;
 #[path = "store/desk.rs"]
 mod desk;
+#[path = "store/documents.rs"]
+mod documents;
 #[path = "store/faults.rs"]
 mod faults;
+#[path = "store/lightbulb.rs"]
+mod lightbulb;
+#[path = "store/moves.rs"]
+mod moves;
+#[path = "store/passport.rs"]
+mod passport;
 
 use desk::{BUYER, Desk, REGULAR, TOKEN, basket, reply, to_moscow};
 

@@ -203,12 +203,23 @@ async fn framed(State(app): State<App>, mut request: Request, next: Next) -> Res
     });
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = problem.into_document(&instance, &name);
+    } else if refused_in_plain_words(&response) {
+        let problem =
+            Problem::new(Code::BadRequest, "the request cannot be read").with_status(response.status());
+        response = problem.into_document(&instance, &name);
     }
     if let Ok(value) = HeaderValue::from_str(&name) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
     tracing::debug!(%method, path = instance, status = response.status().as_u16(), request.id = name, "answered");
     response
+}
+
+/// Whether a request was refused before any handler saw it, such as for a path that is no UTF-8: the refusal of the
+/// framework is a text.
+fn refused_in_plain_words(response: &Response) -> bool {
+    let media = response.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    response.status().is_client_error() && media.is_some_and(|media| media.starts_with("text/plain"))
 }
 
 impl IntoResponse for Problem {

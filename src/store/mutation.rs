@@ -39,6 +39,9 @@ impl Mutation {
     /// # Errors
     /// `invalid-request` with what was expected, and a pointer to where.
     pub(crate) fn body<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        if let Some(pointer) = nul(&self.body) {
+            return Err(Problem::field(&pointer, "expected no NUL character"));
+        }
         let raw: &[u8] = if self.raw.is_empty() { b"{}" } else { &self.raw };
         let mut reader = Deserializer::from_slice(raw);
         serde_path_to_error::deserialize(&mut reader).map_err(|error| {
@@ -162,6 +165,27 @@ impl Answer {
     }
 }
 
+/// A JSON Pointer to a text with the one character that PostgreSQL cannot keep; a field's name counts as its value.
+fn nul(body: &Value) -> Option<String> {
+    let below = |step: &str, value: &Value| nul(value).map(|rest| format!("/{step}{rest}"));
+    match body {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(entries) => {
+            entries.iter().enumerate().find_map(|(n, entry)| below(&n.to_string(), entry))
+        }
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
+            let step = escaped(name);
+            if name.contains('\0') { Some(format!("/{step}")) } else { below(&step, value) }
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
+}
+
+/// A field's name as a step of a JSON Pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
+}
+
 /// A JSON Pointer (RFC 6901) to where reading stopped.
 fn pointer(path: &Path) -> String {
     let mut pointer = String::new();
@@ -170,7 +194,7 @@ fn pointer(path: &Path) -> String {
             Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
             Segment::Map { key } => {
                 pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                pointer.push_str(&escaped(key));
             }
             Segment::Enum { .. } | Segment::Unknown => {}
         }
@@ -223,5 +247,20 @@ fn if_match(headers: &HeaderMap) -> Result<Option<i32>, Problem> {
             Ok(Some(version.unwrap_or(-1)))
         }
         Err(_) => Err(Problem::new(Code::BadRequest, "If-Match: expected an entity tag")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_nul_is_found_wherever_it_stands() {
+        assert_eq!(nul(&json!({"a": [1, {"b/c": "x\0"}]})).as_deref(), Some("/a/1/b~1c"));
+        assert_eq!(nul(&json!({"a\0": 1})).as_deref(), Some("/a\0"));
+        assert_eq!(nul(&json!("\0")).as_deref(), Some(""));
+        assert_eq!(nul(&json!({"a": ["x", null, 1.5, true]})), None);
     }
 }

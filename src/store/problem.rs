@@ -328,6 +328,10 @@ impl Fault {
     pub(crate) fn into_problem(self) -> Problem {
         match self {
             Self::No(problem) => problem,
+            // A NUL in an address; in a body it is found before.
+            Self::Database(sqlx::Error::Database(error)) if has_nul(error.code().as_deref()) => {
+                Problem::new(Code::Invalid, "expected text without a NUL character")
+            }
             Self::Database(error) if is_passing(&error) => {
                 tracing::warn!(%error, "the database is not available");
                 Problem::new(Code::Unavailable, "the store's database is not available or too busy")
@@ -338,6 +342,11 @@ impl Fault {
             }
         }
     }
+}
+
+/// Whether the database refused a character that it cannot keep (PostgreSQL 15, appendix A: class 22).
+fn has_nul(code: Option<&str>) -> bool {
+    matches!(code, Some("22021" | "22P05"))
 }
 
 /// Whether the same statement may well succeed a moment later.

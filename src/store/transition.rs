@@ -81,10 +81,14 @@ impl Step {
     /// Writes the state and everything that follows from it.
     pub(crate) async fn carry_out(self, conn: &mut PgConnection, context: &Context<'_>) -> Result<(), Fault> {
         let Self { order, event, effects, tell_customer, note } = self;
-        let version: i32 = sqlx::query_scalar(
-            "update orders.orders set state = $2, status_id = $3, state_reason = $4, version = version + 1, \
-             expires_at = case when $5 then null else expires_at end, updated_at = $6 \
-             where id = $1 returning version",
+        // Of two changes at once the second may have begun first: its time still comes after the first one's. An order
+        // that stays what it is keeps the reason for it.
+        let (version, at): (i32, DateTime<Utc>) = sqlx::query_as(
+            "update orders.orders set state = $2, status_id = $3, version = version + 1, \
+             state_reason = coalesce($4, case when state = $2 then state_reason end), \
+             expires_at = case when $5 then null else expires_at end, \
+             updated_at = greatest($6, updated_at + interval '1 microsecond') \
+             where id = $1 returning version, updated_at",
         )
         .bind(order.id)
         .bind(effects.to.name())
@@ -97,7 +101,7 @@ impl Step {
         stock::carry_out(conn, context, order.id, effects.stock).await?;
         payments::carry_out(conn, context, &order, &effects.payment).await?;
         if effects.to != order.state || note.always {
-            note_status(conn, context, order.id, effects.to, effects.reason.as_deref(), &note).await?;
+            note_status(conn, context, (order.id, at), effects.to, effects.reason.as_deref(), &note).await?;
         }
         record(conn, context, order.id, version, &event, Some(order.state), effects.to).await?;
         if let Some(template) = effects.message.filter(|_| tell_customer) {
@@ -144,7 +148,7 @@ pub(crate) async fn begin(
     .bind(context.now)
     .execute(&mut *conn)
     .await?;
-    note_status(conn, context, opening.id, effects.to, None, &Note::default()).await?;
+    note_status(conn, context, (opening.id, context.now), effects.to, None, &Note::default()).await?;
     record(conn, context, opening.id, 1, event, None, effects.to).await
 }
 
@@ -185,7 +189,7 @@ pub(crate) struct Opening<'a> {
 async fn note_status(
     conn: &mut PgConnection,
     context: &Context<'_>,
-    order_id: Uuid,
+    (order_id, at): (Uuid, DateTime<Utc>),
     to: State,
     reason: Option<&str>,
     note: &Note,
@@ -198,7 +202,7 @@ async fn note_status(
     .bind(order_id)
     .bind(to.status_id())
     .bind(to.name())
-    .bind(context.now)
+    .bind(at)
     .bind(&note.actor_details)
     .bind(context.actor)
     .bind(note.notes.as_deref().or(reason))
