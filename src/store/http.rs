@@ -201,12 +201,17 @@ async fn framed(State(app): State<App>, mut request: Request, next: Next) -> Res
         let detail = format!("the store did not answer within {} ms", limit.as_millis());
         Problem::new(Code::Unavailable, detail).into_response()
     });
+    // What the router found out beside the refusal (RFC 9110, section 15.5.6) is not in the problem.
+    let allow = response.headers_mut().remove(header::ALLOW);
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         response = problem.into_document(&instance, &name);
     } else if refused_in_plain_words(&response) {
         let problem =
             Problem::new(Code::BadRequest, "the request cannot be read").with_status(response.status());
         response = problem.into_document(&instance, &name);
+    }
+    if let Some(methods) = allow {
+        response.headers_mut().insert(header::ALLOW, methods);
     }
     if let Ok(value) = HeaderValue::from_str(&name) {
         response.headers_mut().insert(REQUEST_ID, value);
