@@ -15,6 +15,8 @@ mod crash;
 mod desk;
 #[path = "store/faults.rs"]
 mod faults;
+#[path = "store/identity.rs"]
+mod identity;
 
 use desk::{BUYER, Desk, REGULAR, TOKEN, basket, reply, to_moscow};
 
