@@ -24,12 +24,14 @@ use tokio_util::sync::CancellationToken;
 
 use auth::jwt::Keys;
 use limits::Limits;
+use market::{Argon2id, Passwords};
 
 mod api;
 mod auth;
 mod catalog;
 mod crm;
 mod documents;
+mod email;
 mod gateway;
 mod http;
 mod idempotency;
@@ -73,6 +75,8 @@ struct App {
     /// The key of the access tokens.
     keys: Arc<Keys>,
     limits: Arc<Limits>,
+    /// Hashes passwords, a few at once.
+    passwords: Passwords,
 }
 
 impl App {
@@ -231,6 +235,7 @@ pub async fn serve(
         provider: Arc::new(Notify::new()),
         keys: Arc::new(Keys::open(settings.identity.signing_key_file.as_deref())?),
         limits: Arc::new(Limits::new(&settings.limits)),
+        passwords: Passwords::new(Arc::new(Argon2id::new()), settings.identity.hashing),
         settings: Arc::new(settings),
     };
     let background = CancellationToken::new();

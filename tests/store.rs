@@ -25,6 +25,8 @@ mod lightbulb;
 mod moves;
 #[path = "store/passport.rs"]
 mod passport;
+#[path = "store/identity.rs"]
+mod identity;
 
 use desk::{BUYER, Desk, REGULAR, TOKEN, basket, reply, to_moscow};
 

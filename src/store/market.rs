@@ -16,6 +16,8 @@ mod orders;
 mod payments;
 mod reservations;
 
+pub(crate) use identity::{Argon2id, Passwords};
+
 /// The routes of those services that run here.
 pub(crate) fn face(services: &[Service]) -> Face {
     let mut own = Router::new();

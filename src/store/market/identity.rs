@@ -1,15 +1,105 @@
-//! To be built.
+//! IdentityApi: accounts, sign-ins, passwords and the proof that an address or number is its owner's.
+//!
+//! Three layers, as its requirement wants: [`handlers`] speak HTTP, [`service`] holds the rules, [`storage`] the tables.
+//! Beside them stand the [`hasher`] of passwords and the [`rules`] of what may be a name or a password.
+//!
+//! Nothing here is kept under an Idempotency-Key: the answers hold tokens, which the store itself must not know.
 
 use axum::Router;
-use utoipa::OpenApi;
+use axum::routing::{get, post};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{IntoResponses, Modify, OpenApi};
 
 use super::Part;
+use crate::store::problem::ProblemDocument;
+
+mod dto;
+mod handlers;
+mod hasher;
+mod rules;
+mod service;
+mod storage;
+
+pub(crate) use hasher::{Argon2id, Passwords};
 
 /// The routes.
 pub(crate) fn part() -> Part {
-    Part { own: Router::new(), shared: Vec::new(), contested: Router::new(), document: Document::openapi() }
+    let own = Router::new()
+        .route("/api/v1/auth/register/email", post(handlers::register_email))
+        .route("/api/v1/auth/register/phone", post(handlers::register_phone))
+        .route("/api/v1/auth/login/email", post(handlers::login_email))
+        .route("/api/v1/auth/login/phone", post(handlers::login_phone))
+        .route("/api/v1/auth/refresh", post(handlers::refresh))
+        .route("/api/v1/auth/logout", post(handlers::logout))
+        .route("/api/v1/users/me", get(handlers::me).patch(handlers::rename));
+    Part { own, shared: Vec::new(), contested: Router::new(), document: Document::openapi() }
 }
 
 #[derive(OpenApi)]
-#[openapi(info(title = "identity"))]
+#[openapi(
+    info(title = "identity"),
+    modifiers(&Bearer),
+    paths(
+        handlers::register_email,
+        handlers::register_phone,
+        handlers::login_email,
+        handlers::login_phone,
+        handlers::refresh,
+        handlers::logout,
+        handlers::me,
+        handlers::rename,
+    )
+)]
 struct Document;
+
+/// Names the credential of signed-in users in a document.
+pub(super) struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        document.components.get_or_insert_default().add_security_scheme("bearer", scheme);
+    }
+}
+
+/// The refusals of every request with a body, for the documents.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only its shape is used, for the documents")]
+pub(super) enum Refused {
+    /// No JSON, or a header that cannot be read.
+    #[response(status = 400, content_type = "application/problem+json")]
+    BadRequest(ProblemDocument),
+    /// More than 1 MiB.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(ProblemDocument),
+    /// Another media type than JSON.
+    #[response(status = 415, content_type = "application/problem+json")]
+    MediaType(ProblemDocument),
+    /// A field is missing, unknown or wrong; `errors` says which.
+    #[response(status = 422, content_type = "application/problem+json")]
+    Invalid(ProblemDocument),
+    /// Too many attempts; `Retry-After` says when to come again.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(ProblemDocument),
+    /// The store is too busy, its database is away, or it has not been told how to do this.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(ProblemDocument),
+}
+
+/// The refusals of every request that only a user may make, for the documents.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "only its shape is used, for the documents")]
+pub(super) enum RefusedUser {
+    /// No token, or one that is not good.
+    #[response(status = 401, content_type = "application/problem+json")]
+    Unauthorized(ProblemDocument),
+    /// A token of somebody who may not do this.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Forbidden(ProblemDocument),
+    /// Too many requests; `Retry-After` says when to come again.
+    #[response(status = 429, content_type = "application/problem+json")]
+    TooMany(ProblemDocument),
+    /// The database is away.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Unavailable(ProblemDocument),
+}
