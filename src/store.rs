@@ -38,6 +38,7 @@ mod idempotency;
 mod lightbulb;
 mod limits;
 mod market;
+mod materials;
 mod money;
 mod mutation;
 mod order;
@@ -77,6 +78,8 @@ struct App {
     limits: Arc<Limits>,
     /// Hashes passwords, a few at once.
     passwords: Passwords,
+    /// Tells open pages of the CRM's pool that something has changed.
+    pool_pulse: Arc<crm::Pulse>,
 }
 
 impl App {
@@ -236,6 +239,7 @@ pub async fn serve(
         keys: Arc::new(Keys::open(settings.identity.signing_key_file.as_deref())?),
         limits: Arc::new(Limits::new(&settings.limits)),
         passwords: Passwords::new(Arc::new(Argon2id::new()), settings.identity.hashing),
+        pool_pulse: Arc::default(),
         settings: Arc::new(settings),
     };
     let background = CancellationToken::new();
@@ -243,6 +247,8 @@ pub async fn serve(
     tasks.spawn(outbox::dispatch(app.clone(), gateways, background.clone()));
     tasks.spawn(timer::run(app.clone(), background.clone()));
     market::start(&app, &background, &mut tasks);
+    // Told to stop with the listeners, not after them: an open page's stream of events would hold its connection.
+    crm::start(&app, &stop, &mut tasks);
     let mut servers = JoinSet::new();
     for (listener, systems) in doors.into().0 {
         let routes = http::router(app.clone(), &systems);

@@ -93,7 +93,7 @@ pub struct TokenArgs {
     /// What it may do: agent, service, manager or admin.
     #[arg(long, required_unless_present = "revoke")]
     pub role: Option<Role>,
-    /// For whom it is; shown in no answer, only kept.
+    /// For whom it is: a manager's name as colleagues see it on the page of the order pool; else only kept.
     #[arg(long, default_value = "orderline store token")]
     pub name: String,
     /// The manager whose orders are taken with it; the token itself when absent.

@@ -13,9 +13,12 @@ use sqlx::{PgConnection, PgPool};
 use uuid::{Uuid, uuid};
 
 use super::catalog;
+use super::materials::Measure;
 use super::money::Amount;
 use super::places::fold;
 use super::state::State;
+
+mod materials;
 
 /// A shop as its file describes it.
 #[derive(Clone, Debug, Deserialize)]
@@ -30,6 +33,8 @@ pub struct Shop {
     #[serde(default)]
     pickup_points: Vec<Point>,
     products: Vec<Item>,
+    #[serde(default)]
+    materials: Vec<materials::Material>,
     #[serde(default)]
     customers: Vec<Customer>,
     #[serde(default)]
@@ -71,6 +76,9 @@ struct Item {
     stock: i32,
     #[serde(default)]
     attributes: BTreeMap<String, String>,
+    /// What one piece takes of the shop's materials, by their names.
+    #[serde(default)]
+    materials: BTreeMap<String, Measure>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -191,6 +199,7 @@ pub async fn seed(pool: &PgPool, shop: &Shop, utc_offset_min: i32) -> Result<See
     let conn = &mut *transaction;
     places(conn, shop).await?;
     products(conn, shop).await?;
+    materials::load(conn, shop).await?;
     for customer in &shop.customers {
         sqlx::query(
             "insert into identity.customers (id, phone_e164, name, email, language) values ($1, $2, $3, $4, $5) \

@@ -111,7 +111,7 @@ fn after_link(sentence: &str) -> String {
 }
 
 /// `35 960 руб.` and `35 960,50 руб.`; `35,960.50 RUB` in English.
-fn amount(total: Amount, currency: &str, tongue: Tongue) -> String {
+pub(crate) fn amount(total: Amount, currency: &str, tongue: Tongue) -> String {
     let text = total.to_string();
     let (units, cents) = text.split_once('.').unwrap_or((&text, "00"));
     let mark = if tongue == Tongue::Russian { '\u{a0}' } else { ',' };
@@ -131,7 +131,7 @@ fn amount(total: Amount, currency: &str, tongue: Tongue) -> String {
 }
 
 /// `16.02.2026`; `16 February 2026` in English, where 02.03 would be two different days.
-fn date(day: NaiveDate, tongue: Tongue) -> String {
+pub(crate) fn date(day: NaiveDate, tongue: Tongue) -> String {
     const MONTHS: [&str; 12] = [
         "January",
         "February",

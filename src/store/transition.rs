@@ -4,13 +4,14 @@ use chrono::{DateTime, FixedOffset, NaiveDate, TimeDelta, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::materials;
 use super::money::Amount;
 use super::order::OrderRow;
 use super::outbox;
 use super::payments;
 use super::problem::{Code, Fault, Problem};
 use super::settings::Settings;
-use super::state::{self, Effects, Event, State};
+use super::state::{self, Effects, Event, State, Stock};
 use super::stock;
 
 /// Who wants a change, and under which rules.
@@ -99,6 +100,10 @@ impl Step {
         .fetch_one(&mut *conn)
         .await?;
         stock::carry_out(conn, context, order.id, effects.stock).await?;
+        // Where the goods come back, so do the materials; what is under way brings back neither.
+        if effects.to == State::Cancelled && effects.stock != Stock::Untouched {
+            materials::put_back(conn, context, order.id).await?;
+        }
         payments::carry_out(conn, context, &order, &effects.payment).await?;
         if effects.to != order.state || note.always {
             note_status(conn, context, (order.id, at), effects.to, effects.reason.as_deref(), &note).await?;
