@@ -13,7 +13,9 @@ mod catalog;
 mod identity;
 mod notifications;
 mod orders;
+mod pan;
 mod payments;
+mod refusals;
 mod reservations;
 
 /// The routes of those services that run here.
