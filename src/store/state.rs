@@ -436,14 +436,15 @@ fn payment(order: &Facts<'_>, event: &Event) -> Result<Effects, Problem> {
             ..plain(State::PendingPayment)
         }),
         // An administrator did not wait for the money; whether it comes or not, the order stays where it is.
-        (
-            State::Processing | State::Shipped | State::Delivered,
-            Event::PaymentSucceeded { payment },
-        ) if !order.paid => Ok(Effects {
-            payment: Payment::Receive(*payment),
-            message: Some(Template::Paid),
-            ..plain(order.state)
-        }),
+        (State::Processing | State::Shipped | State::Delivered, Event::PaymentSucceeded { payment })
+            if !order.paid =>
+        {
+            Ok(Effects {
+                payment: Payment::Receive(*payment),
+                message: Some(Template::Paid),
+                ..plain(order.state)
+            })
+        }
         (
             State::Processing | State::Shipped | State::Delivered,
             Event::PaymentFailed { payment, code, message },

@@ -115,11 +115,7 @@ pub(crate) async fn begin(
 #[utoipa::path(post, path = "/api/v1/payments", request_body = NewPayment, security(("bearer" = [])),
     params(("Idempotency-Key" = Option<String>, Header), ("If-Match" = Option<String>, Header)),
     responses((status = 201, body = StartedPayment), Missing, Written))]
-async fn create(
-    State(app): State<App>,
-    principal: Principal,
-    request: Mutation,
-) -> Result<Answer, Fault> {
+async fn create(State(app): State<App>, principal: Principal, request: Mutation) -> Result<Answer, Fault> {
     principal.must_be(OFFICE)?;
     pan::refuse(&request)?;
     let payment: NewPayment = request.body()?;
@@ -139,7 +135,8 @@ impl Effect for Create {
         let order = OrderRow::lock(conn, payment.order_id).await?;
         if (payment.amount, payment.currency.as_str()) != (order.total_minor, order.currency.as_str()) {
             let (total, currency) = (order.total_minor, &order.currency);
-            let detail = format!("expected {total} {currency}, found {} {}", payment.amount, payment.currency);
+            let detail =
+                format!("expected {total} {currency}, found {} {}", payment.amount, payment.currency);
             return Err(Problem::new(Code::AmountMismatch, detail).into());
         }
         let id = begin(conn, context, order.id, source.means.method(), &source.value).await?;

@@ -47,7 +47,8 @@ impl Profile {
         .bind(user)
         .fetch_optional(&mut *conn)
         .await?;
-        let gone = || Problem::new(Code::Unauthorized, "expected the token of an account that is still there");
+        let gone =
+            || Problem::new(Code::Unauthorized, "expected the token of an account that is still there");
         let found = found.ok_or_else(gone)?;
         let name = format!("{} {}", found.first_name, found.last_name).trim().to_owned();
         let verified = found.phone_e164.clone().filter(|_| found.phone_verified);

@@ -200,13 +200,15 @@ impl Place {
         }
         self.deliver(conn, context, id, currency).await?;
         if let Some(source) = &self.source {
-            sqlx::query("insert into pay.chosen (order_id, method, source, created_at) values ($1, $2, $3, $4)")
-                .bind(id)
-                .bind(source.means.method().name())
-                .bind(&source.value)
-                .bind(context.now)
-                .execute(&mut *conn)
-                .await?;
+            sqlx::query(
+                "insert into pay.chosen (order_id, method, source, created_at) values ($1, $2, $3, $4)",
+            )
+            .bind(id)
+            .bind(source.means.method().name())
+            .bind(&source.value)
+            .bind(context.now)
+            .execute(&mut *conn)
+            .await?;
         }
         transition::announce(conn, context, &Event::Placed, id).await?;
         Ok(id)

@@ -50,7 +50,9 @@ impl Effect for Buyers {
             Deed::Pay(payment) => return pay(conn, context, &order, payment).await,
             Deed::Reserve if live && is_held(conn, id).await? => None,
             Deed::Reserve => Some(Event::Reserved),
-            Deed::Confirm if matches!(order.state, State::Processing | State::Shipped | State::Delivered) => None,
+            Deed::Confirm if matches!(order.state, State::Processing | State::Shipped | State::Delivered) => {
+                None
+            }
             Deed::Confirm => Some(Event::Accepted),
             Deed::Cancel(_) if !live => None,
             Deed::Cancel(reason) => Some(Event::CancelledByCustomer { reason }),

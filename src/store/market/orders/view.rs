@@ -175,7 +175,8 @@ const ROWS: &str = "select o.id, o.order_number, o.state, o.state_reason, o.tota
 
 /// A buyer's own: ordered with their account, or under the telephone number that they have proved to be theirs. What never
 /// was more than a draft of a telephone call is not shown.
-const OWN: &str = "(o.customer_id = $1 or o.customer_phone = $2) and o.state <> 'draft' and o.expires_at is null ";
+const OWN: &str =
+    "(o.customer_id = $1 or o.customer_phone = $2) and o.state <> 'draft' and o.expires_at is null ";
 
 /// Whose orders are looked for.
 #[derive(Clone, Debug, FromRow)]
@@ -196,7 +197,8 @@ impl Owner {
         .bind(user)
         .fetch_optional(conn)
         .await?;
-        let gone = || Problem::new(Code::Unauthorized, "expected the token of an account that is still there");
+        let gone =
+            || Problem::new(Code::Unauthorized, "expected the token of an account that is still there");
         Ok(owner.ok_or_else(gone)?)
     }
 

@@ -113,7 +113,8 @@ pub(crate) async fn decide(
     transaction.commit().await?;
     app.wake();
     // Relative: the page may stand under the marketplace's prefix.
-    let place = HeaderValue::from_str(&id.to_string()).map_err(|_| Problem::new(Code::Internal, "no place"))?;
+    let place =
+        HeaderValue::from_str(&id.to_string()).map_err(|_| Problem::new(Code::Internal, "no place"))?;
     Ok((StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response())
 }
 
@@ -140,7 +141,9 @@ fn words(bill: &Bill) -> Words {
         ("pending", true) => ("Платёж обрабатывается…", "The payment is being processed…"),
         ("paid", _) => ("Оплачено. Спасибо!", "Paid. Thank you!"),
         ("failed", _) => ("Оплата не прошла, заказ отменён.", "The payment failed, the order is cancelled."),
-        ("refund_pending", _) => ("Заказ отменён, деньги возвращаются.", "Cancelled, the money is on its way back."),
+        ("refund_pending", _) => {
+            ("Заказ отменён, деньги возвращаются.", "Cancelled, the money is on its way back.")
+        }
         ("refunded", _) => ("Заказ отменён, деньги возвращены.", "Cancelled, the money has gone back."),
         _ => ("Заказ отменён, оплата не нужна.", "The order is cancelled, nothing is to be paid."),
     };

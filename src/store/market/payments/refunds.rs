@@ -112,7 +112,8 @@ impl Effect for NewRefund {
         .fetch_optional(&mut *conn)
         .await?;
         let missing = || {
-            let detail = format!("expected a payment of this order, found none with the id {}", self.payment_id);
+            let detail =
+                format!("expected a payment of this order, found none with the id {}", self.payment_id);
             Problem::new(Code::NotFound, detail)
         };
         let (method, currency) = found.ok_or_else(missing)?;
@@ -132,7 +133,9 @@ impl Effect for NewRefund {
 /// The database adds up the refunds of a payment and refuses what would be more than came.
 fn too_large(fault: Fault) -> Fault {
     match &fault {
-        Fault::Database(sqlx::Error::Database(error)) if error.constraint() == Some("refunded_within_captured") => {
+        Fault::Database(sqlx::Error::Database(error))
+            if error.constraint() == Some("refunded_within_captured") =>
+        {
             let detail = "expected no more than what was paid and has not gone back yet";
             Problem::new(Code::RefundTooLarge, detail).into()
         }

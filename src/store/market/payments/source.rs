@@ -68,7 +68,8 @@ impl Source {
         let value = match means {
             Means::Card => {
                 let token = token.ok_or_else(|| Problem::field(at, "expected a card's token, found none"))?;
-                let fits = (1..=MAX_TOKEN).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic());
+                let fits =
+                    (1..=MAX_TOKEN).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic());
                 let message = format!("expected a token of 1 to {MAX_TOKEN} visible ASCII characters");
                 fits.then(|| token.to_owned()).ok_or_else(|| Problem::field(at, message))?
             }
@@ -102,7 +103,10 @@ mod tests {
         assert_eq!(of(None, None, None).unwrap(), None);
         assert_eq!(of(None, Some("tok_ok"), None).unwrap().unwrap().means, Means::Card);
         assert_eq!(of(None, None, Some("+7 916 123-45-67")).unwrap().unwrap().value, "+79161234567");
-        assert_eq!(of(Some(Means::Phone), Some("t"), Some("+79161234567")).unwrap().unwrap().means, Means::Phone);
+        assert_eq!(
+            of(Some(Means::Phone), Some("t"), Some("+79161234567")).unwrap().unwrap().means,
+            Means::Phone
+        );
         for (means, card, number) in [
             (None, Some("t"), Some("+79161234567")),
             (Some(Means::Card), None, Some("+79161234567")),
@@ -113,7 +117,11 @@ mod tests {
             (None, Some("я"), None),
             (None, None, Some("12")),
         ] {
-            assert_eq!(of(means, card, number).unwrap_err().code, Code::Invalid, "{means:?} {card:?} {number:?}");
+            assert_eq!(
+                of(means, card, number).unwrap_err().code,
+                Code::Invalid,
+                "{means:?} {card:?} {number:?}"
+            );
         }
         let source = of(None, Some("tok_secret"), None).unwrap().unwrap();
         assert!(!format!("{source:?}").contains("secret"));
