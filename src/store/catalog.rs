@@ -16,15 +16,15 @@ use super::problem::{Code, Fault, Problem};
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Product)]
 pub(crate) struct ProductView {
-    id: Uuid,
-    name: String,
-    description: String,
-    price: Amount,
-    currency: String,
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) price: Amount,
+    pub(crate) currency: String,
     /// How many can be ordered now.
-    stock: i32,
-    attributes: BTreeMap<String, String>,
-    is_active: bool,
+    pub(crate) stock: i32,
+    pub(crate) attributes: BTreeMap<String, String>,
+    pub(crate) is_active: bool,
 }
 
 #[derive(FromRow)]
@@ -208,11 +208,13 @@ pub(crate) async fn offers(conn: &mut PgConnection, ids: &[Uuid]) -> sqlx::Resul
     .await
 }
 
-fn write_cursor(at: DateTime<Utc>, id: Uuid) -> String {
+/// Where the next page begins, after a row made at `at`.
+pub(crate) fn write_cursor(at: DateTime<Utc>, id: Uuid) -> String {
     format!("{:x}-{}", at.timestamp_micros(), id.simple())
 }
 
-fn read_cursor(cursor: &str) -> Option<(DateTime<Utc>, Uuid)> {
+/// The row after which a page begins; none for what [`write_cursor`] never wrote.
+pub(crate) fn read_cursor(cursor: &str) -> Option<(DateTime<Utc>, Uuid)> {
     let (at, id) = cursor.split_once('-')?;
     let at = DateTime::from_timestamp_micros(i64::from_str_radix(at, 16).ok()?)?;
     Some((at, id.parse().ok()?))

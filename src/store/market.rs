@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
 use super::App;
+use super::auth::Role;
 use super::http::Face;
 use super::settings::{Service, System};
 
@@ -13,7 +14,9 @@ mod catalog;
 mod identity;
 mod notifications;
 mod orders;
+mod pan;
 mod payments;
+mod refusals;
 mod reservations;
 
 pub(crate) use identity::{Argon2id, Passwords};
@@ -41,6 +44,9 @@ pub(crate) fn face(services: &[Service]) -> Face {
     }
     Face { system: System::Market, own, shared, contested, document }
 }
+
+/// Who may ask for what is no buyer's business: the shop's own programmes and its administrators.
+const OFFICE: &[Role] = &[Role::Service, Role::Admin];
 
 /// One service of the marketplace.
 struct Part {

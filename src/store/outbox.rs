@@ -179,7 +179,7 @@ async fn deliver_due(
 
 /// After the n-th failed attempt: 2 s doubled each time, at most an hour. Twelve attempts span
 /// about an hour.
-fn pause(attempts: u32) -> TimeDelta {
+pub(crate) fn pause(attempts: u32) -> TimeDelta {
     let doubled = 2_i64.checked_shl(attempts.saturating_sub(1)).filter(|seconds| *seconds > 0);
     TimeDelta::seconds(doubled.unwrap_or(i64::MAX).min(3600))
 }

@@ -50,7 +50,8 @@ pub(crate) async fn carry_out(
     }
 }
 
-/// The money of one payment is here. One that was given up when its order was cancelled may still arrive.
+/// The money of one payment is here. One that was given up when its order was cancelled may still arrive, and so may one
+/// that the provider first said had failed.
 async fn receive(
     conn: &mut PgConnection,
     context: &Context<'_>,
@@ -59,7 +60,7 @@ async fn receive(
 ) -> Result<(), Fault> {
     let received = sqlx::query(
         "update pay.payments set status = 'paid', captured_minor = amount_minor, updated_at = $3 \
-         where id = $1 and order_id = $2 and status in ('pending', 'cancelled')",
+         where id = $1 and order_id = $2 and status in ('pending', 'cancelled', 'failed')",
     );
     let received = received.bind(payment).bind(order.id).bind(context.now);
     one(received.execute(conn).await?.rows_affected(), payment)

@@ -435,6 +435,23 @@ fn payment(order: &Facts<'_>, event: &Event) -> Result<Effects, Problem> {
             message: Some(Template::Paid),
             ..plain(State::PendingPayment)
         }),
+        // An administrator did not wait for the money; whether it comes or not, the order stays where it is.
+        (State::Processing | State::Shipped | State::Delivered, Event::PaymentSucceeded { payment })
+            if !order.paid =>
+        {
+            Ok(Effects {
+                payment: Payment::Receive(*payment),
+                message: Some(Template::Paid),
+                ..plain(order.state)
+            })
+        }
+        (
+            State::Processing | State::Shipped | State::Delivered,
+            Event::PaymentFailed { payment, code, message },
+        ) => Ok(Effects {
+            payment: Payment::Fail { payment: *payment, code: code.clone(), message: message.clone() },
+            ..plain(order.state)
+        }),
         // The money arrived after all; nothing is owed for it any more.
         (State::Cancelled, Event::PaymentSucceeded { payment }) => {
             Ok(Effects { payment: Payment::ReceiveAndRefund(*payment), ..plain(State::Cancelled) })
