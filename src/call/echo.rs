@@ -23,6 +23,9 @@ pub struct Echo {
     silence: Frame,
     /// Heard and not played yet, oldest first.
     waiting: VecDeque<Frame>,
+    /// When the latest frame was heard, and how many were at that moment.
+    heard_at: CallTime,
+    at_once: usize,
     leaving: bool,
     over: bool,
 }
@@ -35,6 +38,8 @@ const EARLY: Duration = Duration::from_millis(4);
 /// How late it may be before silence takes its place (chosen: Asterisk's frames come within some milliseconds of their
 /// time unless they come in bursts).
 const LATE: Duration = Duration::from_millis(10);
+/// Frames of the longest packet, 60 ms: so many that come at once are no burst, and leave as evenly as they sound.
+const PACKET: usize = 3;
 /// Frames that may wait: 100 ms. What a burst brings beyond that would be delay for the rest of the call.
 const WAITING: usize = 5;
 
@@ -47,6 +52,8 @@ impl Echo {
             late: CallTime::default(),
             silence: Frame::silence(Rate::HZ_8000),
             waiting: VecDeque::with_capacity(WAITING),
+            heard_at: CallTime::default(),
+            at_once: 0,
             leaving: false,
             over: false,
         }
@@ -65,6 +72,8 @@ impl Core for Echo {
         match input {
             Input::Answered { caller } => self.silence = Frame::silence(caller.rate),
             Input::Heard { frame, .. } => {
+                self.at_once = if at == self.heard_at { self.at_once + 1 } else { 1 };
+                self.heard_at = at;
                 if self.waiting.len() == WAITING {
                     self.waiting.pop_front();
                 }
@@ -91,7 +100,9 @@ impl Core for Echo {
         let next = self.now + FRAME;
         let frame = match self.waiting.pop_front() {
             Some(frame) => {
-                (self.early, self.late) = (next - EARLY, next + LATE);
+                let is_rest_of_packet = (1..self.at_once.min(PACKET)).contains(&self.waiting.len());
+                self.early = if is_rest_of_packet { next } else { next - EARLY };
+                self.late = next + LATE;
                 frame
             }
             None => {
@@ -143,15 +154,41 @@ mod tests {
         assert_eq!(silent, [30, 50, 70, 90]);
     }
 
+    /// When which frame is played, looked at every millisecond, of those that are heard so.
+    fn plays(echo: &mut Echo, until_ms: u64, heard_at: impl Fn(u64) -> Vec<i16>) -> Vec<(u64, i16)> {
+        let mut plays = Vec::new();
+        for ms in 1..=until_ms {
+            for sample in heard_at(ms) {
+                echo.handle(CallTime::from_ms(ms), heard(sample));
+            }
+            plays.extend(played(echo, CallTime::from_ms(ms)).map(|sample| (ms, sample)));
+        }
+        plays
+    }
+
     #[test]
     fn a_burst_does_not_become_delay() {
         let mut echo = Echo::new();
-        for sample in 1..=50 {
-            echo.handle(CallTime::from_ms(1), heard(sample));
+        // Fifty at once, then one every 20 ms.
+        let plays = plays(&mut echo, 481, |ms| match ms {
+            1 => (1..=50).collect(),
+            ms if ms % 20 == 1 => vec![100 + (ms / 20) as i16],
+            _ => Vec::new(),
+        });
+        assert_eq!(plays[..4], [(1, 46), (17, 47), (33, 48), (49, 49)]);
+        let late: Vec<_> = plays[20..].iter().map(|(ms, sample)| ms - (*sample as u64 - 100) * 20).collect();
+        assert_eq!(late, vec![1; late.len()], "each as it comes: {plays:?}");
+    }
+
+    #[test]
+    fn packets_of_40_and_60_ms_leave_as_evenly_as_they_sound() {
+        for frames in [2, 3] {
+            let mut echo = Echo::new();
+            let packet = move |ms| if ms % (frames * 20) == 5 { vec![7; frames as usize] } else { vec![] };
+            let plays = plays(&mut echo, 1_000, packet);
+            let apart: Vec<_> = plays.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+            // The first two are on the way from silence to the caller's clock.
+            assert!(apart[3..].iter().all(|ms| *ms == 20), "{frames} frames at once: {apart:?}");
         }
-        let heard: Vec<_> = (1..=120)
-            .filter_map(|ms| played(&mut echo, CallTime::from_ms(ms)).map(|sample| (ms, sample)))
-            .collect();
-        assert_eq!(heard, [(1, 46), (17, 47), (33, 48), (49, 49), (65, 50), (95, 0), (115, 0)]);
     }
 }
