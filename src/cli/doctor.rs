@@ -1,13 +1,19 @@
-//! `orderline doctor`: which of AudioSocket's traps apply to a PBX; and the same at the start of `orderline serve`.
+//! `orderline doctor`: which of AudioSocket's traps apply to a PBX; and the same for the log of
+//! `orderline serve`.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
 use serde::Serialize;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
 
 use crate::ari::{Ari, Version as Told};
+use crate::call::{CallEvent, Happening};
 use crate::cli::Common;
 use crate::config::Config;
 use crate::doctor::{self, Dialplan, MODULES, Severity, Situation, Trap, Use, form};
@@ -145,19 +151,46 @@ async fn own_asterisk() -> Option<String> {
     (output.status.success() && !text.is_empty()).then_some(text)
 }
 
-/// The same at the start of the server: the version and the traps that apply go to the log. Bounded by ARI's own
-/// deadlines; meant for a task of its own, so that no call waits for it.
-pub(crate) async fn tell_the_log(ari: Ari, config: Config, version: Told) {
+/// The same for the server's log: at its start, where ARI answered by then, and once more in the first call, since ARI sees
+/// the dialplan's form only while a call is in it. Bounded by ARI's own deadlines; meant for a task of its own, so that no
+/// call waits for it.
+pub(crate) async fn tell_the_log(
+    ari: Ari,
+    config: Config,
+    version: Option<Told>,
+    mut calls: Receiver<Arc<CallEvent>>,
+) {
+    let mut told = BTreeSet::new();
+    if let Some(version) = version {
+        look(&ari, &config, &version, &mut told).await;
+    }
+    loop {
+        match calls.recv().await {
+            Ok(event) if matches!(event.what, Happening::Began { .. }) => {}
+            Err(RecvError::Closed) => return,
+            // Something else, or more than could be taken in: another call will come.
+            Ok(_) | Err(RecvError::Lagged(_)) => continue,
+        }
+        if let Ok(version) = ari.check().await {
+            return look(&ari, &config, &version, &mut told).await;
+        }
+    }
+}
+
+/// Tells the log of the traps that it has not been told of, by their name and place.
+async fn look(ari: &Ari, config: &Config, version: &Told, told: &mut BTreeSet<(&'static str, String)>) {
     let mut situation = Situation {
         version: Some(version.0.parse()),
         socket_port: Some(config.server.listen.port()),
         rate_hz: Some(config.call.rate.0),
         ..Situation::default()
     };
-    ask(&ari, &mut situation).await;
+    ask(ari, &mut situation).await;
     for trap in doctor::traps(&situation).into_iter().filter(|trap| trap.severity != Severity::Note) {
         let at = trap.place.as_ref().map_or("", |place| place.at.as_str());
-        tracing::warn!(trap = trap.id, at, caller = %trap.caller, fix = %trap.fix, "{}", trap.found);
+        if told.insert((trap.id, at.to_owned())) {
+            tracing::warn!(trap = trap.id, at, caller = %trap.caller, fix = %trap.fix, "{}", trap.found);
+        }
     }
 }
 

@@ -82,12 +82,12 @@ impl Voice {
         readiness.set("journal", PartState::Up);
         let drain = Drain::spawn(&journal, &config.audit)?;
         let regions: Arc<[Region]> = config.ari.regions.clone().into();
-        let ari = ask_ari(config, &readiness).await?;
+        let observer = Observer::new();
+        let ari = ask_ari(config, &readiness, &observer).await?;
         let identify: Arc<dyn Identify> = match &ari {
             Some(ari) => Arc::new(ari.clone()),
             None => Arc::new(Nobody),
         };
-        let observer = Observer::new();
         let registry = Registry::with(config.transfer.clone());
         let new_core = crate::call::core::conversations(config.conversation.clone());
         let calls = Arc::new(Calls {
@@ -260,23 +260,26 @@ async fn learn_catalogue(store: &StoreClient<Http>, readiness: &Readiness) -> ll
     }
 }
 
-/// ARI, if it is configured; asked once, so that a wrong password is known at start and not at the first call.
-async fn ask_ari(config: &Config, readiness: &Readiness) -> anyhow::Result<Option<Ari>> {
+/// ARI, if it is configured; asked once, so that a wrong password is known at start and not at the first call. Its doctor
+/// tells the log of the PBX's traps.
+async fn ask_ari(config: &Config, readiness: &Readiness, observer: &Observer) -> anyhow::Result<Option<Ari>> {
     let ari = Ari::new(config.ari.clone())?;
     if !ari.is_on() {
         return Ok(None);
     }
-    match ari.check().await {
+    let version = match ari.check().await {
         Ok(version) => {
             tracing::info!(version = %version.0, "ARI answers");
             readiness.set("ari", PartState::Up);
-            tokio::spawn(doctor::tell_the_log(ari.clone(), config.clone(), version));
+            Some(version)
         }
         Err(error) => {
             tracing::warn!(%error, "ARI does not answer; calls are served without the caller's number until it does");
             readiness.set("ari", PartState::Degraded { why: error.to_string() });
+            None
         }
-    }
+    };
+    tokio::spawn(doctor::tell_the_log(ari.clone(), config.clone(), version, observer.listen()));
     Ok(Some(ari))
 }
 

@@ -97,3 +97,23 @@ fn the_doctor_knows_a_real_pbx_by_its_version_its_dialplan_its_modules_and_its_c
     let told = voice.says("missing_module");
     assert!(told.contains("WARN") && told.contains("modules.conf"), "{told}");
 }
+
+#[test]
+fn the_server_names_a_spoiled_dialplan_in_its_first_call() {
+    let Some(peers) = peers::ready() else { return };
+    let (sound, http) = (free_port(), free_port());
+    let dialplan = format!(
+        "\n[from-trunk]\nexten => spoiled,1,Answer()\n same => n,Dial(AudioSocket/{sound}/${{UUID()}})\n"
+    );
+    let pbx = Pbx::start_with(&peers, sound, http, Plan::default(), &Extra { dialplan, ..Extra::default() });
+    let mut stack = Stack::start(sound, http, &pbx.ari, ARI_PASSWORD);
+    let voice = stack.voice.as_mut().expect("a running server");
+    voice.says("ARI answers");
+    assert!(!voice.said().contains("no_codec"), "no call has shown it yet: {}", voice.said());
+    let phone = WirePhone::dial(pbx.sip, "spoiled", &Dialling::default());
+    for (trap, fix) in [("no_codec", "c(slin)"), ("no_option_g", ",,g)")] {
+        let told = voice.says(trap);
+        assert!(told.contains("WARN") && told.contains(fix) && told.contains("PJSIP/phone-"), "{told}");
+    }
+    phone.hang_up();
+}
