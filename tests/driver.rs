@@ -6,6 +6,8 @@
 mod cast;
 #[path = "driver/strangers.rs"]
 mod strangers;
+#[path = "driver/writes.rs"]
+mod writes;
 
 use std::time::Duration;
 
