@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU16, Ordering};
 
+use orderline::audio::{Rate, wav};
+
 use super::child::{Process, bound};
 use super::peers::{Peers, manifest};
 
@@ -245,6 +247,16 @@ impl<'a> Pbx<'a> {
         let mut asking = self.command(Command::new(self.program()), &["-rx", command]);
         let output = asking.output().expect("Asterisk's program");
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// Makes this sound the music on hold of a class.
+    pub(crate) fn plays_on_hold(&self, class: &str, samples: &[i16]) {
+        let folder = self.folder.join(class);
+        fs::create_dir_all(&folder).expect("a folder for Asterisk");
+        wav::write(&folder.join("music.wav"), Rate::HZ_8000, samples).expect("a sound file");
+        let text = format!("[{class}]\nmode = files\ndirectory = {}\n", self.inside.join(class).display());
+        fs::write(self.configuration().join("musiconhold.conf"), text).expect("a writable folder");
+        self.console("moh reload");
     }
 
     /// A sound that comes with Asterisk, such as `en/vm-nobodyavail.wav`.

@@ -1,6 +1,6 @@
 //! Calls that Orderline sets up itself, on their way to a person and back.
 
-use super::compare::utterances;
+use super::compare::{contains, utterances, words};
 use super::network::{hears_the_operator, operators_words};
 use super::order::samples;
 use super::pbx::Plan;
@@ -120,6 +120,32 @@ fn taken_back(rings: bool) {
     assert_ne!(first.label()["call"], second.label()["call"], "a leg has a UUID of its own");
     assert_eq!(second.caller()["number"]["number"], CALLER, "{}", second.caller());
     assert_eq!(second.label()["summary"]["left"]["leave"], "hang_up");
+    pbx.is_left_empty();
+}
+
+const MUSIC: &str = "[ari.transfer]\nway = \"bridge\"\nring_s = 50\nmeanwhile = \"music\"\nmusic = \"ours\"";
+
+#[test]
+fn a_caller_is_on_hold_with_music_until_the_person_answers() {
+    let Some(peers) = peers::ready() else { return };
+    let music = words(41, 6);
+    let (pbx, _stack) = open(&peers, MUSIC);
+    pbx.plays_on_hold("ours", &music);
+    let operator = Phone::ringing_operator(pbx.sip, &operators_words());
+    let caller = Phone::caller(CALLER);
+    caller.dial("100", pbx.sip);
+    hears_the_greeting(&caller);
+    says(&caller, "ru_operator.wav");
+    operator.wait_for("CALL_INCOMING");
+    caller.hears("the music", |heard| contains(heard, &music));
+    operator.answer();
+    hears_the_operator(&caller);
+    // No music under the person's words.
+    let from = caller.heard().len();
+    caller.hears("two seconds of the person", |heard| heard.len() > from + samples(2000));
+    assert!(!contains(&caller.heard()[from..], &music), "the music has ended");
+    operator.hang_up();
+    caller.wait_for("CALL_CLOSED");
     pbx.is_left_empty();
 }
 
