@@ -35,7 +35,7 @@ pub enum WavError {
         source: hound::Error,
     },
     /// It is a WAV of another kind.
-    #[error("{}: expected mono, signed 16 bit, 8000 or 16000 Hz; found {found}", .path.display())]
+    #[error("{}: expected mono, signed 16 bit, at a rate of AudioSocket such as 8000 Hz; found {found}", .path.display())]
     Kind {
         /// Which file.
         path: PathBuf,
@@ -44,7 +44,10 @@ pub enum WavError {
     },
 }
 
-/// Reads a file of 8 or 16 kHz.
+/// The rates that AudioSocket has (kinds 0x10 to 0x18), and so a tape of what was played.
+const RATES: [u32; 9] = [8_000, 12_000, 16_000, 24_000, 32_000, 44_100, 48_000, 96_000, 192_000];
+
+/// Reads a file of one of AudioSocket's nine rates.
 ///
 /// # Errors
 /// [`WavError`] says which file and what it is instead.
@@ -64,7 +67,7 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<Sound, WavError> {
     let telephone = spec.channels == 1
         && spec.bits_per_sample == 16
         && spec.sample_format == hound::SampleFormat::Int
-        && matches!(spec.sample_rate, 8_000 | 16_000);
+        && RATES.contains(&spec.sample_rate);
     if !telephone {
         let kind = match spec.sample_format {
             hound::SampleFormat::Int => "integer",
@@ -110,8 +113,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("call.wav");
         let samples: Vec<i16> = (-200..200).map(|n| n * 160).collect();
-        write(&path, Rate::HZ_16000, &samples).expect("written");
-        assert_eq!(read(&path).expect("read"), Sound { rate: Rate::HZ_16000, samples });
+        for rate in RATES.map(Rate) {
+            write(&path, rate, &samples).expect("written");
+            assert_eq!(read(&path).expect("read"), Sound { rate, samples: samples.clone() });
+        }
     }
 
     #[test]
@@ -122,7 +127,7 @@ mod tests {
         let error = read(&path).expect_err("22,050 Hz is no telephone").to_string();
         assert!(
             error.ends_with(
-                "expected mono, signed 16 bit, 8000 or 16000 Hz; found 1 channel(s), 16 bit integer, 22050 Hz"
+                "expected mono, signed 16 bit, at a rate of AudioSocket such as 8000 Hz; found 1 channel(s), 16 bit integer, 22050 Hz"
             ),
             "{error}"
         );
