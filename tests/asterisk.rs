@@ -42,6 +42,8 @@ mod torture;
 mod torture_server;
 #[path = "asterisk/torture_sound.rs"]
 mod torture_sound;
+#[path = "asterisk/torture_told.rs"]
+mod torture_told;
 #[path = "asterisk/transfer.rs"]
 mod transfer;
 #[path = "asterisk/wire.rs"]

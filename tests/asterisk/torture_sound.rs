@@ -251,6 +251,15 @@ pub(crate) fn packet_time_endpoints() -> String {
     PACKET_TIMES.map(|(address, ms)| endpoint(&format!("phone{ms}"), address, &format!("alaw:{ms}"))).concat()
 }
 
+/// Half of the frames are no further apart. Only the middle is Asterisk's word: it sends bursts and holes of 100 ms, by its
+/// own clock and the machine's.
+fn median_ms(heard: &[Heard]) -> u128 {
+    let pairs = heard.windows(2);
+    let mut apart: Vec<_> = pairs.map(|pair| pair[1].at.duration_since(pair[0].at).as_millis()).collect();
+    apart.sort_unstable();
+    apart.get(apart.len() / 2).copied().unwrap_or_default()
+}
+
 /// A leg that Asterisk makes: its extension, and the kind and the bytes of a millisecond of its frames.
 const LEGS: [(&str, u8, usize); 4] =
     [("application", 0x10, 16), ("slin", 0x10, 16), ("slin16", 0x12, 32), ("nocodec", 0x10, 8)];
@@ -292,6 +301,11 @@ fn the_callers_packet_time_is_the_frames_and_a_leg_without_codec_carries_none_of
         must(
             found == BTreeSet::from([(*kind, length)]),
             &format!("{name}: expected frames of kind {kind:#x} and {length} bytes, found {found:x?}"),
+        )?;
+        let median = median_ms(&heard);
+        must(
+            median.abs_diff(u128::from(*ptime_ms)) <= 3,
+            &format!("{name}: expected a frame every {ptime_ms} ms, found a median of {median}"),
         )?;
         let bytes: Vec<u8> = heard.into_iter().flat_map(|message| message.payload).collect();
         let samples = match *bytes_per_ms {
