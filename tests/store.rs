@@ -19,14 +19,14 @@ mod desk;
 mod documents;
 #[path = "store/faults.rs"]
 mod faults;
+#[path = "store/identity.rs"]
+mod identity;
 #[path = "store/lightbulb.rs"]
 mod lightbulb;
 #[path = "store/moves.rs"]
 mod moves;
 #[path = "store/passport.rs"]
 mod passport;
-#[path = "store/identity.rs"]
-mod identity;
 
 use desk::{BUYER, Desk, REGULAR, TOKEN, basket, reply, to_moscow};
 

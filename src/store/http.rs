@@ -134,7 +134,7 @@ fn cors(origins: &[String]) -> CorsLayer {
 }
 
 /// A path of two systems. A buyer's own sign-in, and nobody at all, mean the marketplace; everybody else, whose view is
-/// the fuller one, the Store API. Where only one of the two runs, it is meant.
+/// the fuller one, the Store API; a token that is not good means neither. Where only one of the two runs, it is meant.
 #[derive(Clone)]
 struct Shared {
     store: Option<Router>,
@@ -153,9 +153,15 @@ impl TowerService<Request> for Shared {
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let outer = std::mem::take(request.extensions_mut());
-        let of_the_shop = match outer.get::<Credential>() {
-            Some(Credential::Good(principal)) => !principal.only_buys(),
-            _ => false,
+        let of_the_shop = match outer.get::<Credential>().unwrap_or(&Credential::None) {
+            Credential::Good(principal) => !principal.only_buys(),
+            Credential::None => false,
+            // Of a token that is not good nobody knows whose it was. The marketplace shows its products to strangers too:
+            // a programme of the shop whose token has run out must not take them for the Store API's.
+            bad @ Credential::Bad(_) => {
+                let refusal = bad.principal().err().map(IntoResponse::into_response).unwrap_or_default();
+                return Box::pin(std::future::ready(Ok(refusal)));
+            }
         };
         // The inner router finds the parts of the path itself and would add them to those that the outer one found.
         keep::<Credential>(&outer, &mut request);

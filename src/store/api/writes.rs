@@ -9,7 +9,7 @@ use super::fulfil::Destination;
 use crate::store::App;
 use crate::store::auth::Principal;
 use crate::store::documents::answers::{
-    Asked, ChangeHeaders, Changed, KeyedHeaders, Missing, NotAllowed, Wrong,
+    Asked, ChangeHeaders, Changed, Conflict, KeyedHeaders, Missing, NotAllowed, Wrong,
 };
 use crate::store::http::path_id;
 use crate::store::idempotency::Answer;
@@ -30,7 +30,7 @@ use crate::store::problem::{Code, Fault, Problem};
     request_body = NewOrder,
     responses(
         (status = 201, description = "The draft.", body = OrderView, headers(("ETag" = String), ("Location" = String))),
-        Asked, NotAllowed, Wrong, Changed,
+        Asked, NotAllowed, Wrong, Conflict, Changed,
     )
 )]
 pub(crate) async fn create(
@@ -54,7 +54,7 @@ pub(crate) async fn create(
     request_body = Destination,
     responses(
         (status = 200, description = "The order as it is now.", body = OrderView, headers(("ETag" = String))),
-        Asked, NotAllowed, Missing, Wrong, Changed,
+        Asked, NotAllowed, Missing, Wrong, Conflict, Changed,
     )
 )]
 pub(crate) async fn set_delivery(
@@ -77,7 +77,7 @@ pub(crate) async fn set_delivery(
     request_body = Confirmation,
     responses(
         (status = 200, description = "The order as it is now.", body = Confirmed, headers(("ETag" = String))),
-        Asked, NotAllowed, Missing, Wrong, Changed,
+        Asked, NotAllowed, Missing, Wrong, Conflict, Changed,
     )
 )]
 pub(crate) async fn confirm(
@@ -109,7 +109,7 @@ pub(crate) struct Cancellation {
     request_body(content = Option<Cancellation>, description = "May be absent."),
     responses(
         (status = 200, description = "The order as it is now.", body = OrderView, headers(("ETag" = String))),
-        Asked, NotAllowed, Missing, Wrong, Changed,
+        Asked, NotAllowed, Missing, Wrong, Conflict, Changed,
     )
 )]
 pub(crate) async fn cancel(
@@ -118,8 +118,8 @@ pub(crate) async fn cancel(
     Path(id): Path<String>,
     request: Mutation,
 ) -> Result<Answer, Fault> {
-    let body: Cancellation = request.body()?;
-    let reason = body.reason.unwrap_or_else(|| "cancelled by the customer".to_owned());
+    let body: Option<Cancellation> = request.body()?;
+    let reason = body.unwrap_or_default().reason.unwrap_or_else(|| "cancelled by the customer".to_owned());
     if reason.chars().count() > 500 {
         return Err(Problem::new(Code::Invalid, "reason: expected at most 500 characters").into());
     }

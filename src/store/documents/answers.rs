@@ -62,9 +62,6 @@ pub(crate) enum Changed {
     /// The request cannot be read (`bad-request`), or its Idempotency-Key (`idempotency-key-missing`, `-malformed`).
     #[response(status = 400, content_type = "application/problem+json")]
     BadRequest(ProblemDocument),
-    /// The state of things does not allow it, or the same request is still running: `request-in-progress` and others.
-    #[response(status = 409, content_type = "application/problem+json")]
-    Conflict(ProblemDocument),
     /// The order has changed since the version of `If-Match`: `version-mismatch`.
     #[response(status = 412, content_type = "application/problem+json")]
     VersionMismatch(ProblemDocument),
@@ -74,6 +71,16 @@ pub(crate) enum Changed {
     /// The request is not JSON: `unsupported-media-type`.
     #[response(status = 415, content_type = "application/problem+json")]
     NotJson(ProblemDocument),
+}
+
+/// Where the state of things may be in the way.
+#[derive(Debug, IntoResponses)]
+#[expect(dead_code, reason = "only its shape is used, for the documents")]
+pub(crate) enum Conflict {
+    /// The state of things does not allow it (`out-of-stock`, `invalid-transition` and others), or the same request is
+    /// still running (`request-in-progress`).
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(ProblemDocument),
 }
 
 /// The headers of a request that changes something.

@@ -109,7 +109,7 @@ pub(super) fn of_system(system: System, document: &Value) -> Markup {
                 }
             }
             main {
-                @for one in &operations { (one.shown(&document["security"])) }
+                @for one in &operations { (one.shown(document)) }
                 section id="tokens" {
                     h2 { "Tokens" }
                     @for (name, guard) in guards.into_iter().flatten() {
@@ -149,9 +149,9 @@ impl Operation<'_> {
         }
     }
 
-    fn shown(&self, for_all: &Value) -> Markup {
+    fn shown(&self, document: &Value) -> Markup {
         let operation = self.operation;
-        let guards = operation.get("security").unwrap_or(for_all);
+        let guards = operation.get("security").unwrap_or(&document["security"]);
         let names: Vec<&String> = guards
             .as_array()
             .into_iter()
@@ -179,8 +179,13 @@ impl Operation<'_> {
                 @if let Some(body) = body {
                     h3 { "Body" }
                     @for (media, content) in body {
-                        p { (kind(&content["schema"])) " as " code { (media) }
-                            @if operation["requestBody"]["required"] != true { ", may be absent" } }
+                        p {
+                            (kind(&content["schema"])) " as " code { (media) }
+                            @if operation["requestBody"]["required"] != true { ", may be absent" }
+                        }
+                        @if let Some(schema) = meant(document, &content["schema"]) {
+                            div class="wide" { (whole(schema)) }
+                        }
                     }
                 }
                 h3 { "Answers" }
@@ -188,6 +193,13 @@ impl Operation<'_> {
             }
         }
     }
+}
+
+/// The named schema that one points to, be it one of several choices.
+fn meant<'a>(document: &'a Value, schema: &Value) -> Option<&'a Value> {
+    let choices = schema["oneOf"].as_array().map_or_else(|| vec![schema], |choices| choices.iter().collect());
+    let path = choices.into_iter().find_map(|choice| choice["$ref"].as_str())?;
+    document.pointer(path.strip_prefix('#')?)
 }
 
 fn table(parameters: &[&Value]) -> Markup {

@@ -11,11 +11,11 @@ use uuid::{Uuid, Variant};
 use super::views::OrderView;
 use crate::store::App;
 use crate::store::auth::Principal;
-use crate::store::documents::answers::{Asked, ChangeHeaders, Changed, Missing, NotAllowed, Wrong};
+use crate::store::documents::answers::{Asked, ChangeHeaders, Changed, Missing, NotAllowed};
 use crate::store::http::path_id;
 use crate::store::idempotency::Answer;
 use crate::store::mutation::{Effect, Mutation};
-use crate::store::problem::{Code, Fault, Part, Problem};
+use crate::store::problem::{Code, Fault, Part, Problem, ProblemDocument};
 use crate::store::state::{Event, State};
 use crate::store::transition::{Context, Note, Step};
 
@@ -130,7 +130,24 @@ fn as_documented(fault: Fault) -> Fault {
     request_body = StatusUpdate,
     responses(
         (status = 200, description = "The order as it is now.", body = OrderView, headers(("ETag" = String))),
-        Asked, NotAllowed, Missing, Wrong, Changed,
+        (
+            status = 409,
+            description = "A request with the same Idempotency-Key is still running: `request-in-progress`.",
+            body = ProblemDocument,
+            content_type = "application/problem+json"
+        ),
+        (
+            status = 422,
+            description = "A part of the request is wrong, and `errors` names it (`invalid-request`); or the order cannot \
+                go there from where it is (`invalid-transition`), or its goods are not there (`out-of-stock`); or the \
+                Idempotency-Key belongs to another request (`idempotency-key-reused`).",
+            body = ProblemDocument,
+            content_type = "application/problem+json"
+        ),
+        Asked,
+        NotAllowed,
+        Missing,
+        Changed,
     )
 )]
 pub(super) async fn put_status(
@@ -154,7 +171,24 @@ pub(super) async fn put_status(
     request_body = StatusUpdate,
     responses(
         (status = 200, description = "The order as it is now.", body = OrderView, headers(("ETag" = String))),
-        Asked, NotAllowed, Missing, Wrong, Changed,
+        (
+            status = 409,
+            description = "A request with the same Idempotency-Key is still running: `request-in-progress`.",
+            body = ProblemDocument,
+            content_type = "application/problem+json"
+        ),
+        (
+            status = 422,
+            description = "A part of the request is wrong, and `errors` names it (`invalid-request`); or the order cannot \
+                go there from where it is (`invalid-transition`), or its goods are not there (`out-of-stock`); or the \
+                Idempotency-Key belongs to another request (`idempotency-key-reused`).",
+            body = ProblemDocument,
+            content_type = "application/problem+json"
+        ),
+        Asked,
+        NotAllowed,
+        Missing,
+        Changed,
     )
 )]
 pub(super) async fn patch_status(
