@@ -13,6 +13,10 @@ use uuid::Uuid;
 mod collisions;
 #[path = "store/crash.rs"]
 mod crash;
+#[path = "store/crm.rs"]
+mod crm;
+#[path = "store/crm_pool.rs"]
+mod crm_pool;
 #[path = "store/desk.rs"]
 mod desk;
 #[path = "store/documents.rs"]
@@ -27,6 +31,8 @@ mod moves;
 mod passport;
 #[path = "store/identity.rs"]
 mod identity;
+#[path = "store/staff.rs"]
+mod staff;
 
 use desk::{BUYER, Desk, REGULAR, TOKEN, basket, reply, to_moscow};
 
