@@ -11,6 +11,8 @@ use uuid::Uuid;
 
 #[path = "store/collisions.rs"]
 mod collisions;
+#[path = "store/browser.rs"]
+mod browser;
 #[path = "store/crash.rs"]
 mod crash;
 #[path = "store/crm.rs"]
@@ -31,6 +33,10 @@ mod moves;
 mod passport;
 #[path = "store/identity.rs"]
 mod identity;
+#[path = "store/pool_door.rs"]
+mod pool_door;
+#[path = "store/pool_page.rs"]
+mod pool_page;
 #[path = "store/staff.rs"]
 mod staff;
 
