@@ -118,7 +118,9 @@ async fn an_order_from_the_telephone_that_a_manager_takes_is_being_processed_for
     let order = desk.get(&format!("/api/v1/orders/{id}")).await.expect(200);
     let history = order["status_history"].as_array().unwrap();
     assert_eq!(history.last().unwrap()["status"], "processing");
-    assert_eq!(desk.count("select sum(quantity) from stock.reservation_items i join stock.reservations r on r.id = i.reservation_id join orders.orders o on o.id = r.order_id where o.source = 'ai_agent' and r.status = 'active'").await, 4);
+    let held = "select sum(quantity) from stock.reservation_items i join stock.reservations r on r.id = i.reservation_id \
+         join orders.orders o on o.id = r.order_id where o.source = 'ai_agent' and r.status = 'active'";
+    assert_eq!(desk.count(held).await, 4);
     desk.close().await;
 }
 
@@ -149,7 +151,9 @@ async fn of_twenty_who_take_one_order_one_has_it_and_nineteen_are_told_who() {
     }
     assert_eq!(desk.count("select count(*) from crm.user_order_page_orders").await, 2);
     assert_eq!(desk.count("select count(*) from orders.events where event = 'assigned'").await, 1);
-    assert_eq!(desk.count("select count(*) from orders.order_status_history h join orders.orders o on o.id = h.order_id where o.customer_name = 'Анна'").await, 2);
+    let noted = "select count(*) from orders.order_status_history h join orders.orders o on o.id = h.order_id \
+         where o.customer_name = 'Анна'";
+    assert_eq!(desk.count(noted).await, 2);
     let owner = "select count(*) from orders.orders o join crm.user_order_page_orders a on a.order_id = o.id \
          join crm.user_order_pages p on p.id = a.page_id where o.user_id = p.user_id";
     assert_eq!(desk.count(owner).await, 1);
@@ -234,7 +238,11 @@ async fn what_cannot_be_taken_is_refused_with_its_reason() {
     let path = format!("/api/v1/orders/{}/cancel", order["uuid"].as_str().unwrap());
     desk.send(Method::POST, &path, None, None).await.expect(200);
     manager.post(&desk, ASSIGN, good.clone()).await.refused(409, "invalid-transition");
-    desk.run("insert into crm.photo_orders (id, status, telegram_user, photo_url) values (gen_random_uuid(), 'completed', '@x', 'https://files.example/2.jpg')").await;
+    desk.run(
+        "insert into crm.photo_orders (id, status, telegram_user, photo_url) \
+         values (gen_random_uuid(), 'completed', '@x', 'https://files.example/2.jpg')",
+    )
+    .await;
     manager.take(&desk, "telegram", &json!(1)).await.refused(409, "invalid-transition");
     assert_eq!(desk.count("select count(*) from crm.user_order_page_orders").await, 0);
     desk.close().await;
