@@ -11,8 +11,14 @@ use uuid::Uuid;
 
 #[path = "store/collisions.rs"]
 mod collisions;
+#[path = "store/browser.rs"]
+mod browser;
 #[path = "store/crash.rs"]
 mod crash;
+#[path = "store/crm.rs"]
+mod crm;
+#[path = "store/crm_pool.rs"]
+mod crm_pool;
 #[path = "store/desk.rs"]
 mod desk;
 #[path = "store/documents.rs"]
@@ -27,6 +33,14 @@ mod lightbulb;
 mod moves;
 #[path = "store/passport.rs"]
 mod passport;
+#[path = "store/identity.rs"]
+mod identity;
+#[path = "store/pool_door.rs"]
+mod pool_door;
+#[path = "store/pool_page.rs"]
+mod pool_page;
+#[path = "store/staff.rs"]
+mod staff;
 
 use desk::{BUYER, Desk, REGULAR, TOKEN, basket, reply, to_moscow};
 

@@ -88,9 +88,17 @@ impl Mutation {
         let fingerprint = idempotency::fingerprint(&self.method, &self.path, &self.body);
         let mut transaction = app.pool.begin().await?;
         if let Some(key) = context.key {
-            let kept = idempotency::take(&mut transaction, owner, key, &fingerprint, context.now).await?;
-            if let Some(answer) = kept {
-                return Ok(answer);
+            match idempotency::take(&mut transaction, owner, key, &fingerprint, context.now).await {
+                Ok(None) => {}
+                // Rolled back now, not some time after the answer: whoever asks again at once would find the key held.
+                Ok(Some(answer)) => {
+                    transaction.rollback().await?;
+                    return Ok(answer);
+                }
+                Err(fault) => {
+                    transaction.rollback().await?;
+                    return Err(fault);
+                }
             }
         }
         let mut savepoint = transaction.begin().await?;

@@ -112,6 +112,7 @@ pub(super) async fn read(app: &App, question: &PoolQuestion) -> Result<Pool, Fau
         .execute(&mut *transaction)
         .await?;
     let conn = &mut *transaction;
+    // All three take the same parameters, whether they look at them or not.
     let [waiting, taken, finished] = [
         "state = 'new' and user_id is null and source = any ($1) and ($2::text is null or source = $2) \
          order by created_at, order_id limit $3",

@@ -124,7 +124,7 @@ impl Page<'_> {
     fn title(&self, entry: &Entry) -> String {
         match &entry.order_number {
             Some(number) => format!("{} {number}", self.words.order),
-            None => format!("{} № {}", self.words.photo, entry.order_id),
+            None => format!("{} {}", self.words.photo, entry.order_id),
         }
     }
 
@@ -209,7 +209,7 @@ pub(super) fn sign_in(words: &'static Words, wrong: Option<&str>, nonce: &str) -
                 label for="token" { (words.token) }
                 input id="token" name="token" type="password" required autofocus autocomplete="current-password";
                 button class="take" { (words.sign_in) }
-                p class="hint" { (words.token_hint) }
+                p class="hint" { (words.token_hint) " " code { (words.token_command) } }
             }
             nav class="languages" { (language(words, "/crm/pool/sign-in")) }
         }
