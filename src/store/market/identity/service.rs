@@ -16,7 +16,12 @@ use super::rules::{self, Login};
 use super::storage::{self, Attempt, NewUser, User, Who};
 use crate::store::App;
 use crate::store::auth;
+use crate::store::outbox::{self, Letter};
 use crate::store::problem::{Code, Fault, Part, Problem};
+use crate::store::text::{self, Notice, Tongue};
+
+pub(super) mod codes;
+pub(super) mod passwords;
 
 /// Whoever asks without an account.
 #[derive(Clone, Debug)]
@@ -204,4 +209,43 @@ pub(crate) async fn rename(
 
 pub(super) fn gone() -> Fault {
     Problem::new(Code::Unauthorized, "expected a user who still has an account").into()
+}
+
+/// Refuses what could never arrive, whoever it is for.
+///
+/// # Errors
+/// `not-configured`: e-mail, in a shop that has no mail server.
+fn must_reach(app: &App, login: &Login) -> Result<(), Problem> {
+    match login {
+        Login::Email(_) if app.settings.email.is_none() => Err(Problem::new(
+            Code::NotConfigured,
+            "expected shop.email in the store's settings; no e-mail can be sent",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a message with a secret in it to an address or number, in this transaction.
+async fn post(
+    conn: &mut PgConnection,
+    user: &User,
+    login: &Login,
+    notice: Notice,
+    secret: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let tongue = Tongue::of(user.language.as_deref(), user.phone_e164.as_deref().unwrap_or(login.text()));
+    let (subject, body) = text::notice(notice, tongue, secret);
+    let letter = Letter {
+        order_id: None,
+        channel: if matches!(login, Login::Email(_)) { "email" } else { "sms" },
+        recipient: login.text(),
+        tongue,
+        template: notice.name(),
+        variables: &serde_json::json!({}),
+        subject: &subject,
+        body: &body,
+    };
+    outbox::post(conn, &letter, now).await?;
+    Ok(())
 }
