@@ -27,6 +27,14 @@ mod moves;
 mod passport;
 #[path = "store/identity.rs"]
 mod identity;
+#[path = "store/identity_guesses.rs"]
+mod identity_guesses;
+#[path = "store/identity_proofs.rs"]
+mod identity_proofs;
+#[path = "store/mail.rs"]
+mod mail;
+#[path = "store/notifications.rs"]
+mod notifications;
 
 use desk::{BUYER, Desk, REGULAR, TOKEN, basket, reply, to_moscow};
 

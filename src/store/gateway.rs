@@ -241,6 +241,48 @@ impl Gateway for Smtp {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn the_log_shows_a_message_but_never_a_secret() {
+        use tracing::instrument::WithSubscriber;
+        #[derive(Clone, Default)]
+        struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+        impl std::io::Write for Lines {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().expect("nobody panics holding it").extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let message = |template: &str| Message {
+            id: Uuid::nil(),
+            channel: "sms".into(),
+            recipient: "+79161234567".into(),
+            template: template.into(),
+            subject: None,
+            body: format!("the text of {template}"),
+            attempts: 1,
+        };
+        let told = [message("order_paid"), message("verification_code"), message("password_reset")];
+        async {
+            for message in &told {
+                assert!(Log.deliver(message).await.is_ok());
+            }
+        }
+        .with_subscriber(subscriber)
+        .await;
+        let lines = lines.0.lock().expect("nobody panics holding it").clone();
+        let lines = String::from_utf8_lossy(&lines);
+        assert!(lines.contains("the text of order_paid"), "{lines}");
+        assert_eq!(lines.matches("the text of").count(), 1, "{lines}");
+        assert_eq!(lines.matches("(a secret)").count(), 2, "{lines}");
+        assert!(!lines.contains("79161234567"), "{lines}");
+    }
+
     #[test]
     fn a_template_is_filled_once_and_escaped_for_its_place() {
         let message = Message {

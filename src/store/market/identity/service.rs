@@ -38,8 +38,16 @@ impl Stranger {
     /// # Errors
     /// `too-many-requests`.
     pub(crate) fn count(&self, app: &App, target: &str) -> Result<(), Problem> {
-        app.limits.guesses.count(&format!("from {}", self.network))?;
+        self.count_here(app)?;
         app.limits.guesses.count(&format!("at {target}"))
+    }
+
+    /// Counts it by where it comes from alone, where it is aimed at nobody.
+    ///
+    /// # Errors
+    /// `too-many-requests`.
+    pub(crate) fn count_here(&self, app: &App) -> Result<(), Problem> {
+        app.limits.guesses.count(&format!("from {}", self.network))
     }
 }
 
@@ -154,6 +162,7 @@ async fn grant(
 /// A token that was exchanged before has been stolen, or its answer got lost: who shows it now cannot be told, so the
 /// whole family ends and its owner signs in again.
 pub(crate) async fn refresh(app: &App, token: &SecretString) -> Result<Tokens, Fault> {
+    rules::token("/refreshToken", token)?;
     let refused = || Problem::new(Code::Unauthorized, "expected a refresh token that is still good");
     let now = Utc::now();
     let mut transaction = app.pool.begin().await?;
@@ -177,6 +186,7 @@ pub(crate) async fn refresh(app: &App, token: &SecretString) -> Result<Tokens, F
 
 /// Ends a sign-in. That a token is unknown or ended already changes nothing: signed out is signed out.
 pub(crate) async fn sign_out(app: &App, token: &SecretString) -> Result<(), Fault> {
+    rules::token("/refreshToken", token)?;
     let mut transaction = app.pool.begin().await?;
     if let Some(known) = storage::lock_refresh(&mut transaction, &auth::hash(token.expose_secret())).await? {
         storage::end_family(&mut transaction, known.family, Utc::now()).await?;

@@ -67,10 +67,11 @@ pub(crate) async fn confirm_reset(
     token: &SecretString,
     new: SecretString,
 ) -> Result<(), Fault> {
+    rules::token("/resetToken", token)?;
     rules::new_password("/newPassword", &new, &[])?;
     let hash = auth::hash(token.expose_secret());
     // 256 bits are not guessed; what is counted here are the hashes that a stranger may make the store reckon.
-    stranger.count(app, "a reset token")?;
+    stranger.count_here(app)?;
     let wrong = || Problem::new(Code::WrongCode, "expected a reset token that is still good");
     let user = proofs::reset_owner(&app.pool, &hash, Utc::now()).await?.ok_or_else(wrong)?;
     rules::new_password("/newPassword", &new, &user.logins())?;
