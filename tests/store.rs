@@ -41,6 +41,14 @@ mod pool_door;
 mod pool_page;
 #[path = "store/staff.rs"]
 mod staff;
+#[path = "store/identity_guesses.rs"]
+mod identity_guesses;
+#[path = "store/identity_proofs.rs"]
+mod identity_proofs;
+#[path = "store/mail.rs"]
+mod mail;
+#[path = "store/notifications.rs"]
+mod notifications;
 
 use desk::{BUYER, Desk, REGULAR, TOKEN, basket, reply, to_moscow};
 

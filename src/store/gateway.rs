@@ -12,6 +12,7 @@ use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 use super::settings::{EmailSettings, SmsSettings};
+use super::text::is_secret;
 
 /// One message to one customer.
 #[derive(Clone, Debug, sqlx::FromRow)]
@@ -22,6 +23,8 @@ pub struct Message {
     pub channel: String,
     /// A number in E.164, or an address.
     pub recipient: String,
+    /// What it was made from, such as `order_created`.
+    pub template: String,
     /// For e-mail.
     pub subject: Option<String>,
     pub body: String,
@@ -93,7 +96,9 @@ struct Log;
 impl Gateway for Log {
     fn deliver<'a>(&'a self, message: &'a Message) -> BoxFuture<'a, Result<(), DeliveryError>> {
         Box::pin(async move {
-            tracing::info!(message.id = %message.id, channel = message.channel, text = message.body, "message");
+            // A log is read by more people than a letter.
+            let text = if is_secret(&message.template) { "(a secret)" } else { &message.body };
+            tracing::info!(message.id = %message.id, channel = message.channel, template = message.template, text, "message");
             Ok(())
         })
     }
@@ -236,12 +241,55 @@ impl Gateway for Smtp {
 mod tests {
     use super::*;
 
+    #[tokio::test]
+    async fn the_log_shows_a_message_but_never_a_secret() {
+        use tracing::instrument::WithSubscriber;
+        #[derive(Clone, Default)]
+        struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+        impl std::io::Write for Lines {
+            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+                self.0.lock().expect("nobody panics holding it").extend_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).finish();
+        let message = |template: &str| Message {
+            id: Uuid::nil(),
+            channel: "sms".into(),
+            recipient: "+79161234567".into(),
+            template: template.into(),
+            subject: None,
+            body: format!("the text of {template}"),
+            attempts: 1,
+        };
+        let told = [message("order_paid"), message("verification_code"), message("password_reset")];
+        async {
+            for message in &told {
+                assert!(Log.deliver(message).await.is_ok());
+            }
+        }
+        .with_subscriber(subscriber)
+        .await;
+        let lines = lines.0.lock().expect("nobody panics holding it").clone();
+        let lines = String::from_utf8_lossy(&lines);
+        assert!(lines.contains("the text of order_paid"), "{lines}");
+        assert_eq!(lines.matches("the text of").count(), 1, "{lines}");
+        assert_eq!(lines.matches("(a secret)").count(), 2, "{lines}");
+        assert!(!lines.contains("79161234567"), "{lines}");
+    }
+
     #[test]
     fn a_template_is_filled_once_and_escaped_for_its_place() {
         let message = Message {
             id: Uuid::nil(),
             channel: "sms".into(),
             recipient: "+79161234567".into(),
+            template: "order_created".into(),
             subject: None,
             body: "Сумма \"{to}\" & 5\n".into(),
             attempts: 1,

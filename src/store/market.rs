@@ -19,7 +19,7 @@ mod payments;
 mod refusals;
 mod reservations;
 
-pub(crate) use identity::{Argon2id, Passwords};
+pub(crate) use identity::{Argon2id, Passwords, forget};
 
 /// The routes of those services that run here.
 pub(crate) fn face(services: &[Service]) -> Face {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 use sqlx::{FromRow, PgConnection, PgPool};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ use super::gateway::{DeliveryError, Gateway, Message};
 use super::money::Amount;
 use super::problem::Fault;
 use super::state::Template;
-use super::text::{Subject, Tongue, compose};
+use super::text::{Subject, Tongue, compose, is_secret};
 use super::transition::Context;
 
 #[derive(FromRow)]
@@ -64,26 +64,63 @@ pub(crate) async fn enqueue(
         "estimated_delivery": told.estimated_on,
     });
     let email = told.customer_email.filter(|_| context.settings.email.is_some());
-    for (channel, recipient) in [("sms", told.customer_phone), ("email", email)] {
+    for (channel, recipient) in [("sms", &told.customer_phone), ("email", &email)] {
         let Some(recipient) = recipient else { continue };
-        sqlx::query(
-            "insert into notify.notifications (id, order_id, channel, recipient, language, template, variables, \
-             subject, body, next_attempt_at, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
-        )
-        .bind(Uuid::now_v7())
-        .bind(order_id)
-        .bind(channel)
-        .bind(recipient)
-        .bind(tongue.code())
-        .bind(template.name())
-        .bind(&variables)
-        .bind(&subject)
-        .bind(&body)
-        .bind(context.now)
-        .execute(&mut *conn)
-        .await?;
+        let letter = Letter {
+            order_id: Some(order_id),
+            channel,
+            recipient,
+            tongue,
+            template: template.name(),
+            variables: &variables,
+            subject: &subject,
+            body: &body,
+        };
+        post(conn, &letter, context.now).await?;
     }
     Ok(())
+}
+
+/// A message to be delivered.
+#[derive(Debug)]
+pub(crate) struct Letter<'a> {
+    pub(crate) order_id: Option<Uuid>,
+    /// `sms` or `email`.
+    pub(crate) channel: &'a str,
+    pub(crate) recipient: &'a str,
+    pub(crate) tongue: Tongue,
+    pub(crate) template: &'a str,
+    /// What the text was made of. Not kept where it is a secret.
+    pub(crate) variables: &'a Value,
+    pub(crate) subject: &'a str,
+    pub(crate) body: &'a str,
+}
+
+/// Writes a message into the outbox, in the transaction of what it tells of. Whoever commits wakes the dispatcher.
+pub(crate) async fn post(
+    conn: &mut PgConnection,
+    letter: &Letter<'_>,
+    now: DateTime<Utc>,
+) -> sqlx::Result<Uuid> {
+    let id = Uuid::now_v7();
+    let nothing = json!({});
+    sqlx::query(
+        "insert into notify.notifications (id, order_id, channel, recipient, language, template, variables, \
+         subject, body, next_attempt_at, created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $10)",
+    )
+    .bind(id)
+    .bind(letter.order_id)
+    .bind(letter.channel)
+    .bind(letter.recipient)
+    .bind(letter.tongue.code())
+    .bind(letter.template)
+    .bind(if is_secret(letter.template) { &nothing } else { letter.variables })
+    .bind(letter.subject)
+    .bind(letter.body)
+    .bind(now)
+    .execute(conn)
+    .await?;
+    Ok(id)
 }
 
 /// Messages taken at once.
@@ -137,7 +174,7 @@ async fn deliver_due(
         "update notify.notifications set attempts = attempts + 1, next_attempt_at = $1 + $2 where id in \
          (select id from notify.notifications where status = 'queued' and next_attempt_at <= $1 \
           order by next_attempt_at, id limit $3 for update skip locked) \
-         returning id, channel, recipient, subject, body, attempts",
+         returning id, channel, recipient, template, subject, body, attempts",
     )
     .bind(now)
     .bind(LEASE)
@@ -165,12 +202,15 @@ async fn deliver_due(
         }
         sqlx::query(
             "update notify.notifications set status = $2, error_message = $3, next_attempt_at = $4, \
-             sent_at = case when $2 = 'sent' then now() end where id = $1",
+             sent_at = case when $2 = 'sent' then now() end, \
+             body = case when $5 and $2 <> 'queued' then '' else body end where id = $1",
         )
         .bind(message.id)
         .bind(status)
         .bind(error.map(|error| error.to_string()))
         .bind(Utc::now() + pause(attempts))
+        // What has left, or never will, need not stay readable.
+        .bind(is_secret(&message.template))
         .execute(pool)
         .await?;
     }

@@ -43,7 +43,58 @@ pub(crate) struct Subject<'a> {
     pub(crate) pay_url: Option<&'a str>,
 }
 
-/// The subject line and the text.
+/// What the store writes to a user about their account; both hold a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Notice {
+    VerificationCode,
+    PasswordReset,
+}
+
+impl Notice {
+    /// Both.
+    pub(crate) const ALL: [Self; 2] = [Self::VerificationCode, Self::PasswordReset];
+
+    /// The name in the outbox.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::VerificationCode => "verification_code",
+            Self::PasswordReset => "password_reset",
+        }
+    }
+}
+
+/// Whether messages of this template hold a secret: they are not logged, and not kept once they have left.
+pub(crate) fn is_secret(template: &str) -> bool {
+    Notice::ALL.iter().any(|notice| notice.name() == template)
+}
+
+/// The subject line and the text of a message about an account, with its code or token.
+pub(crate) fn notice(notice: Notice, tongue: Tongue, secret: &str) -> (String, String) {
+    match (notice, tongue) {
+        (Notice::VerificationCode, Tongue::Russian) => (
+            "Код подтверждения".to_owned(),
+            format!("Код подтверждения: {secret}\nДействует 10 минут. Никому его не сообщайте."),
+        ),
+        (Notice::VerificationCode, Tongue::English) => (
+            "Confirmation code".to_owned(),
+            format!("Confirmation code: {secret}\nIt is good for 10 minutes. Do not tell it to anybody."),
+        ),
+        (Notice::PasswordReset, Tongue::Russian) => (
+            "Новый пароль".to_owned(),
+            format!(
+                "Код для нового пароля: {secret}\nДействует 1 час. Если вы не просили о новом пароле, ничего не делайте."
+            ),
+        ),
+        (Notice::PasswordReset, Tongue::English) => (
+            "New password".to_owned(),
+            format!(
+                "Code for a new password: {secret}\nIt is good for 1 hour. If you have not asked for a new password, do nothing."
+            ),
+        ),
+    }
+}
+
+/// The subject line and the text of a message about an order.
 pub(crate) fn compose(template: Template, tongue: Tongue, order: &Subject<'_>) -> (String, String) {
     let number = order.order_number;
     let total = amount(order.total, order.currency, tongue);
@@ -158,6 +209,17 @@ pub(crate) fn date(day: NaiveDate, tongue: Tongue) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_secret_stands_in_its_message_and_not_in_the_subject_line() {
+        for (about, tongue) in
+            Notice::ALL.into_iter().flat_map(|n| [(n, Tongue::Russian), (n, Tongue::English)])
+        {
+            let (subject, text) = notice(about, tongue, "123456");
+            assert!(text.contains(": 123456\n") && !subject.contains("123456"), "{text}");
+            assert!(is_secret(about.name()) && !is_secret(Template::Created.name()));
+        }
+    }
 
     fn subject() -> Subject<'static> {
         Subject {

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::App;
+use super::market;
 use super::problem::Fault;
 use super::state::Event;
 use super::transition::{Context, Step};
@@ -78,6 +79,7 @@ async fn sweep(app: &App) -> Result<(), Fault> {
         }
     }
     app.limits.forget();
+    market::forget(&mut *app.pool.acquire().await?, now).await?;
     sqlx::query("delete from orders.idempotency_keys where expires_at <= $1")
         .bind(now)
         .execute(&app.pool)

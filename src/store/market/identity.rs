@@ -20,7 +20,9 @@ mod rules;
 mod service;
 mod storage;
 
+use handlers::proofs;
 pub(crate) use hasher::{Argon2id, Passwords};
+pub(crate) use storage::forget;
 
 /// The routes.
 pub(crate) fn part() -> Part {
@@ -31,6 +33,13 @@ pub(crate) fn part() -> Part {
         .route("/api/v1/auth/login/phone", post(handlers::login_phone))
         .route("/api/v1/auth/refresh", post(handlers::refresh))
         .route("/api/v1/auth/logout", post(handlers::logout))
+        .route("/api/v1/auth/verify/email/send", post(proofs::send_email))
+        .route("/api/v1/auth/verify/email/confirm", post(proofs::confirm_email))
+        .route("/api/v1/auth/verify/phone/send", post(proofs::send_phone))
+        .route("/api/v1/auth/verify/phone/confirm", post(proofs::confirm_phone))
+        .route("/api/v1/auth/password/change", post(proofs::change_password))
+        .route("/api/v1/auth/password/reset/request", post(proofs::request_reset))
+        .route("/api/v1/auth/password/reset/confirm", post(proofs::confirm_reset))
         .route("/api/v1/users/me", get(handlers::me).patch(handlers::rename));
     Part { own, shared: Vec::new(), contested: Router::new(), document: Document::openapi() }
 }
@@ -46,6 +55,13 @@ pub(crate) fn part() -> Part {
         handlers::login_phone,
         handlers::refresh,
         handlers::logout,
+        proofs::send_email,
+        proofs::confirm_email,
+        proofs::send_phone,
+        proofs::confirm_phone,
+        proofs::change_password,
+        proofs::request_reset,
+        proofs::confirm_reset,
         handlers::me,
         handlers::rename,
     )

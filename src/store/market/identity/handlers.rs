@@ -23,6 +23,8 @@ use crate::store::limits;
 use crate::store::mutation::Mutation;
 use crate::store::problem::{Code, Fault, Problem, ProblemDocument};
 
+pub(super) mod proofs;
+
 impl FromRequestParts<App> for Stranger {
     type Rejection = Infallible;
 

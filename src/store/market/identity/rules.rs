@@ -75,6 +75,16 @@ pub(crate) fn attempt(pointer: &str, password: &SecretString) -> Result<(), Prob
     (fits && !password.chars().any(char::is_control)).then_some(()).ok_or_else(wrong)
 }
 
+/// Refuses what can be no token of this store's: 1 to 512 visible ASCII characters.
+///
+/// # Errors
+/// `invalid-request` with the field.
+pub(crate) fn token(pointer: &str, token: &SecretString) -> Result<(), Problem> {
+    let token = token.expose_secret();
+    let good = (1..=512).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic());
+    good.then_some(()).ok_or_else(|| Problem::field(pointer, "expected a token as this store gave it"))
+}
+
 /// Refuses a new password that is too short, or that somebody who guesses tries first.
 ///
 /// # Errors

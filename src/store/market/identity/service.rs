@@ -16,7 +16,12 @@ use super::rules::{self, Login};
 use super::storage::{self, Attempt, NewUser, User, Who};
 use crate::store::App;
 use crate::store::auth;
+use crate::store::outbox::{self, Letter};
 use crate::store::problem::{Code, Fault, Part, Problem};
+use crate::store::text::{self, Notice, Tongue};
+
+pub(super) mod codes;
+pub(super) mod passwords;
 
 /// Whoever asks without an account.
 #[derive(Clone, Debug)]
@@ -33,8 +38,16 @@ impl Stranger {
     /// # Errors
     /// `too-many-requests`.
     pub(crate) fn count(&self, app: &App, target: &str) -> Result<(), Problem> {
-        app.limits.guesses.count(&format!("from {}", self.network))?;
+        self.count_here(app)?;
         app.limits.guesses.count(&format!("at {target}"))
+    }
+
+    /// Counts it by where it comes from alone, where it is aimed at nobody.
+    ///
+    /// # Errors
+    /// `too-many-requests`.
+    pub(crate) fn count_here(&self, app: &App) -> Result<(), Problem> {
+        app.limits.guesses.count(&format!("from {}", self.network))
     }
 }
 
@@ -149,6 +162,7 @@ async fn grant(
 /// A token that was exchanged before has been stolen, or its answer got lost: who shows it now cannot be told, so the
 /// whole family ends and its owner signs in again.
 pub(crate) async fn refresh(app: &App, token: &SecretString) -> Result<Tokens, Fault> {
+    rules::token("/refreshToken", token)?;
     let refused = || Problem::new(Code::Unauthorized, "expected a refresh token that is still good");
     let now = Utc::now();
     let mut transaction = app.pool.begin().await?;
@@ -172,6 +186,7 @@ pub(crate) async fn refresh(app: &App, token: &SecretString) -> Result<Tokens, F
 
 /// Ends a sign-in. That a token is unknown or ended already changes nothing: signed out is signed out.
 pub(crate) async fn sign_out(app: &App, token: &SecretString) -> Result<(), Fault> {
+    rules::token("/refreshToken", token)?;
     let mut transaction = app.pool.begin().await?;
     if let Some(known) = storage::lock_refresh(&mut transaction, &auth::hash(token.expose_secret())).await? {
         storage::end_family(&mut transaction, known.family, Utc::now()).await?;
@@ -204,4 +219,43 @@ pub(crate) async fn rename(
 
 pub(super) fn gone() -> Fault {
     Problem::new(Code::Unauthorized, "expected a user who still has an account").into()
+}
+
+/// Refuses what could never arrive, whoever it is for.
+///
+/// # Errors
+/// `not-configured`: e-mail, in a shop that has no mail server.
+fn must_reach(app: &App, login: &Login) -> Result<(), Problem> {
+    match login {
+        Login::Email(_) if app.settings.email.is_none() => Err(Problem::new(
+            Code::NotConfigured,
+            "expected shop.email in the store's settings; no e-mail can be sent",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a message with a secret in it to an address or number, in this transaction.
+async fn post(
+    conn: &mut PgConnection,
+    user: &User,
+    login: &Login,
+    notice: Notice,
+    secret: &str,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let tongue = Tongue::of(user.language.as_deref(), user.phone_e164.as_deref().unwrap_or(login.text()));
+    let (subject, body) = text::notice(notice, tongue, secret);
+    let letter = Letter {
+        order_id: None,
+        channel: if matches!(login, Login::Email(_)) { "email" } else { "sms" },
+        recipient: login.text(),
+        tongue,
+        template: notice.name(),
+        variables: &serde_json::json!({}),
+        subject: &subject,
+        body: &body,
+    };
+    outbox::post(conn, &letter, now).await?;
+    Ok(())
 }

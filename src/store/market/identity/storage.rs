@@ -6,6 +6,8 @@ use uuid::Uuid;
 
 use super::rules::Login;
 
+pub(crate) mod proofs;
+
 /// An account.
 #[derive(Clone, Debug, FromRow)]
 pub(crate) struct User {
