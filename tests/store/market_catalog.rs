@@ -53,7 +53,15 @@ async fn nonsense_is_no_product() {
             market.get("", &format!("/api/v1/products/{id}{part}")).await.refused(404, "not-found");
         }
     }
-    for bad in ["limit=0", "limit=101", "limit=-1", "limit=1.5", "cursor=x", "cursor=%00", "cursor=ffffffffffffffffff-0"] {
+    for bad in [
+        "limit=0",
+        "limit=101",
+        "limit=-1",
+        "limit=1.5",
+        "cursor=x",
+        "cursor=%00",
+        "cursor=ffffffffffffffffff-0",
+    ] {
         market.get("", &format!("/api/v1/products?{bad}")).await.refused(422, "invalid-request");
     }
     for odd in ["%00", "'; drop table catalog.products; --", "%25%5C_", "🛞"] {

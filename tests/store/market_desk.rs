@@ -201,34 +201,62 @@ impl Market {
 
     /// The provider says what became of a payment.
     pub(crate) async fn notify(&self, payment: &str, status: &str) -> Reply {
-        self.call_back(&format!("/api/v1/payments/{payment}/notify"), payment, &json!({"status": status})).await
+        self.call_back(&format!("/api/v1/payments/{payment}/notify"), payment, &json!({"status": status}))
+            .await
     }
 
     /// What is owed is what came and has not gone back; what is held and taken is what the orders say.
     pub(crate) async fn adds_up(&self) {
         for (sentence, statement) in [
-            ("what came for a cancelled order goes back", "select count(*) from orders.orders o \
+            (
+                "what came for a cancelled order goes back",
+                "select count(*) from orders.orders o \
               join pay.payments p on p.order_id = o.id where o.state = 'cancelled' \
-              and p.captured_minor <> p.refunded_minor"),
-            ("an order is paid once at most", "select count(*) from (select 1 from orders.orders o \
+              and p.captured_minor <> p.refunded_minor",
+            ),
+            (
+                "an order is paid once at most",
+                "select count(*) from (select 1 from orders.orders o \
               join pay.payments p on p.order_id = o.id group by o.id, o.total_minor \
-              having sum(p.captured_minor) not in (0, o.total_minor)) wrong"),
-            ("a payment knows what went back", "select count(*) from pay.payments p where refunded_minor <> \
-              (select coalesce(sum(amount_minor), 0) from pay.refunds r where r.payment_id = p.id and r.status <> 'failed')"),
-            ("what is held is what reservations hold", "select count(*) from stock.stock_items s where reserved <> \
+              having sum(p.captured_minor) not in (0, o.total_minor)) wrong",
+            ),
+            (
+                "a payment knows what went back",
+                "select count(*) from pay.payments p where refunded_minor <> \
+              (select coalesce(sum(amount_minor), 0) from pay.refunds r where r.payment_id = p.id and r.status <> 'failed')",
+            ),
+            (
+                "what is held is what reservations hold",
+                "select count(*) from stock.stock_items s where reserved <> \
               (select coalesce(sum(i.quantity), 0) from stock.reservation_items i join stock.reservations r \
-               on r.id = i.reservation_id where r.status = 'active' and i.product_id = s.product_id)"),
-            ("a cancelled order holds nothing", "select count(*) from orders.orders o join stock.reservations r \
-              on r.order_id = o.id where o.state = 'cancelled' and r.status in ('active', 'confirmed')"),
-            ("a paid order holds its goods, or has taken them", "select count(*) from orders.orders o \
+               on r.id = i.reservation_id where r.status = 'active' and i.product_id = s.product_id)",
+            ),
+            (
+                "a cancelled order holds nothing",
+                "select count(*) from orders.orders o join stock.reservations r \
+              on r.order_id = o.id where o.state = 'cancelled' and r.status in ('active', 'confirmed')",
+            ),
+            (
+                "a paid order holds its goods, or has taken them",
+                "select count(*) from orders.orders o \
               join pay.payments p on p.order_id = o.id where p.status = 'paid' and o.source <> 'website' and not exists \
-              (select from stock.reservations r where r.order_id = o.id and r.status in ('active', 'confirmed'))"),
-            ("a source is forgotten once the provider has it", "select count(*) from pay.provider_calls \
-              where status <> 'queued' and source is not null"),
-            ("a chosen card is forgotten once the order is past paying", "select count(*) from pay.chosen c \
-              join orders.orders o on o.id = c.order_id where o.state <> 'new'"),
-            ("each change of an order is one version", "select count(*) from orders.orders o where source = 'market' \
-              and version <> (select count(*) from orders.events e where e.order_id = o.id)"),
+              (select from stock.reservations r where r.order_id = o.id and r.status in ('active', 'confirmed'))",
+            ),
+            (
+                "a source is forgotten once the provider has it",
+                "select count(*) from pay.provider_calls \
+              where status <> 'queued' and source is not null",
+            ),
+            (
+                "a chosen card is forgotten once the order is past paying",
+                "select count(*) from pay.chosen c \
+              join orders.orders o on o.id = c.order_id where o.state <> 'new'",
+            ),
+            (
+                "each change of an order is one version",
+                "select count(*) from orders.orders o where source = 'market' \
+              and version <> (select count(*) from orders.events e where e.order_id = o.id)",
+            ),
         ] {
             assert_eq!(self.desk.count(statement).await, 0, "{sentence}");
         }
