@@ -37,6 +37,8 @@ mod market_orders;
 mod market_payments;
 #[path = "store/market_privacy.rs"]
 mod market_privacy;
+#[path = "store/market_provider.rs"]
+mod market_provider;
 #[path = "store/market_races.rs"]
 mod market_races;
 #[path = "store/market_reservations.rs"]
