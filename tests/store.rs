@@ -49,6 +49,22 @@ mod identity_proofs;
 mod mail;
 #[path = "store/notifications.rs"]
 mod notifications;
+#[path = "store/market_catalog.rs"]
+mod market_catalog;
+#[path = "store/market_desk.rs"]
+mod market_desk;
+#[path = "store/market_orders.rs"]
+mod market_orders;
+#[path = "store/market_payments.rs"]
+mod market_payments;
+#[path = "store/market_privacy.rs"]
+mod market_privacy;
+#[path = "store/market_provider.rs"]
+mod market_provider;
+#[path = "store/market_races.rs"]
+mod market_races;
+#[path = "store/market_reservations.rs"]
+mod market_reservations;
 
 use desk::{BUYER, Desk, REGULAR, TOKEN, basket, reply, to_moscow};
 

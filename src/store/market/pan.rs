@@ -13,6 +13,9 @@ use crate::store::problem::{Code, Part, Problem};
 /// Digits of a card number: ISO/IEC 7812 allows up to 19, and no scheme in use issues fewer than 13.
 const DIGITS: std::ops::RangeInclusive<usize> = 13..=19;
 
+/// Places named in one answer; a body of a megabyte could hold fifty thousand.
+const MAX_PARTS: usize = 20;
+
 /// Refuses a request with a card number in any text, number or name of its body.
 ///
 /// # Errors
@@ -23,7 +26,7 @@ pub(crate) fn refuse(request: &Mutation) -> Result<(), Problem> {
     look(&body, "", "", &mut found);
     let Some(first) = found.first() else { return Ok(()) };
     let detail = format!("{first}: expected no card number; give the token of a payment provider");
-    let parts = found.iter().map(|pointer| Part {
+    let parts = found.iter().take(MAX_PARTS).map(|pointer| Part {
         pointer: pointer.clone(),
         code: "pan-not-accepted",
         message: "expected no card number".to_owned(),

@@ -25,7 +25,7 @@ use crate::store::idempotency::Answer;
 use crate::store::mutation::{Effect, Mutation};
 use crate::store::order::OrderRow;
 use crate::store::problem::{Code, Fault, Problem, ProblemDocument};
-use crate::store::settings::ProviderSettings;
+use crate::store::settings::{ProviderSettings, Service};
 use crate::store::state::{Event, Method};
 use crate::store::transition::{Context, Step};
 
@@ -68,6 +68,10 @@ struct Document;
 
 /// Starts what works beside the requests: the questions to the payment provider.
 pub(crate) fn start(app: &App, stop: &CancellationToken, tasks: &mut JoinSet<()>) {
+    // One process of several asks: whichever runs this service.
+    if !app.settings.services.contains(&Service::Payments) {
+        return;
+    }
     let pay = &app.settings.pay;
     let (Some(ProviderSettings::Sandbox { callback_url, think_ms }), Some(secret)) =
         (&pay.provider, &pay.callback_secret)

@@ -34,14 +34,14 @@ struct Bill {
 }
 
 impl Bill {
-    /// An online payment, locked: one of two clicks comes second.
-    async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<Self, Fault> {
+    /// An online payment.
+    async fn read(conn: &mut PgConnection, id: Uuid) -> Result<Self, Fault> {
         let bill: Option<Self> = sqlx::query_as(
             "select o.order_number, p.amount_minor, p.currency, p.status, c.language, o.customer_phone, \
              exists (select from pay.provider_calls a where a.payment_id = p.id and a.kind = 'charge') as asked \
              from pay.payments p join orders.orders o on o.id = p.order_id \
              left join identity.customers c on c.id = o.customer_id \
-             where p.id = $1 and p.method = 'online' for update of p",
+             where p.id = $1 and p.method = 'online'",
         )
         .bind(id)
         .fetch_optional(conn)
@@ -78,10 +78,8 @@ enum Decision {
 /// `GET /pay/{paymentId}`.
 pub(crate) async fn show(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Fault> {
     let id = here(&app, &id)?;
-    let mut transaction = app.pool.begin().await?;
-    let bill = Bill::lock(&mut transaction, id).await?;
-    transaction.commit().await?;
-    Ok(page(&bill))
+    let mut conn = app.pool.acquire().await?;
+    Ok(page(&Bill::read(&mut conn, id).await?))
 }
 
 /// `POST /pay/{paymentId}`: asks the provider, with a token that makes it do what was clicked, and shows the page again.
@@ -107,7 +105,8 @@ pub(crate) async fn decide(
         expected_version: None,
     };
     let mut transaction = app.pool.begin().await?;
-    if Bill::lock(&mut transaction, id).await?.waits() {
+    // Of two clicks the second changes nothing: a payment is asked for once, and only while it is awaited.
+    if Bill::read(&mut transaction, id).await?.waits() {
         ask_for(&mut transaction, &context, id, token).await?;
     }
     transaction.commit().await?;
