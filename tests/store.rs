@@ -9,10 +9,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-#[path = "store/collisions.rs"]
-mod collisions;
 #[path = "store/browser.rs"]
 mod browser;
+#[path = "store/collisions.rs"]
+mod collisions;
 #[path = "store/crash.rs"]
 mod crash;
 #[path = "store/crm.rs"]
@@ -27,28 +27,16 @@ mod documents;
 mod faults;
 #[path = "store/identity.rs"]
 mod identity;
-#[path = "store/lightbulb.rs"]
-mod lightbulb;
-#[path = "store/moves.rs"]
-mod moves;
-#[path = "store/passport.rs"]
-mod passport;
 #[path = "store/identity.rs"]
 mod identity;
-#[path = "store/pool_door.rs"]
-mod pool_door;
-#[path = "store/pool_page.rs"]
-mod pool_page;
-#[path = "store/staff.rs"]
-mod staff;
 #[path = "store/identity_guesses.rs"]
 mod identity_guesses;
 #[path = "store/identity_proofs.rs"]
 mod identity_proofs;
+#[path = "store/lightbulb.rs"]
+mod lightbulb;
 #[path = "store/mail.rs"]
 mod mail;
-#[path = "store/notifications.rs"]
-mod notifications;
 #[path = "store/market_catalog.rs"]
 mod market_catalog;
 #[path = "store/market_desk.rs"]
@@ -65,6 +53,18 @@ mod market_provider;
 mod market_races;
 #[path = "store/market_reservations.rs"]
 mod market_reservations;
+#[path = "store/moves.rs"]
+mod moves;
+#[path = "store/notifications.rs"]
+mod notifications;
+#[path = "store/passport.rs"]
+mod passport;
+#[path = "store/pool_door.rs"]
+mod pool_door;
+#[path = "store/pool_page.rs"]
+mod pool_page;
+#[path = "store/staff.rs"]
+mod staff;
 
 use desk::{BUYER, Desk, REGULAR, TOKEN, basket, reply, to_moscow};
 
