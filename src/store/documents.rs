@@ -3,6 +3,8 @@
 //! Each system has `/SYSTEM/openapi.json` and, from the same document, `/SYSTEM/docs`, a page that needs neither script
 //! nor anything from elsewhere. `/` tells which systems answer here. All of it is made once, at the start.
 
+use std::collections::BTreeSet;
+
 use axum::Router;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -65,6 +67,7 @@ fn finished(system: System, mut document: OpenApi) -> OpenApi {
             Some("The same under a prefix of its own, where no other system's path can be meant".into());
         vec![Server::new("/"), apart]
     });
+    name_apart(&mut document);
     let components = document.components.get_or_insert_default();
     let mut schemas = vec![(ProblemDocument::name().into_owned(), ProblemDocument::schema())];
     ProblemDocument::schemas(&mut schemas);
@@ -77,4 +80,29 @@ fn finished(system: System, mut document: OpenApi) -> OpenApi {
     let bearer = SecurityScheme::Http(bearer.build());
     components.security_schemes.entry("bearer".to_owned()).or_insert(bearer.into());
     document
+}
+
+/// An operation's id is its own in the whole document. It is the name of its function unless it is told, and two modules
+/// may have functions of one name: the later one is then named by method and path.
+fn name_apart(document: &mut OpenApi) {
+    let mut taken = BTreeSet::new();
+    for (path, item) in &mut document.paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("post", &mut item.post),
+            ("put", &mut item.put),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            let told = operation.operation_id.take().filter(|id| !taken.contains(id));
+            let name = told.unwrap_or_else(|| {
+                let path = path.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
+                format!("{method}{path}")
+            });
+            operation.operation_id = Some(name.clone());
+            taken.insert(name);
+        }
+    }
 }

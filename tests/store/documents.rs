@@ -46,7 +46,7 @@ fn references(value: &Value, found: &mut Vec<String>) {
 #[tokio::test]
 async fn every_operation_of_a_document_is_there_and_wants_the_token_that_it_says() {
     let desk = Desk::open_with(|settings| settings.crm.website_api_key = Some("k".repeat(32).into())).await;
-    let mut counted = Vec::new();
+    let (mut counted, mut wrong) = (Vec::new(), Vec::new());
     for system in SYSTEMS {
         let document = document(&desk, system).await;
         assert!(document["info"]["title"].is_string() && document["openapi"].is_string());
@@ -61,28 +61,39 @@ async fn every_operation_of_a_document_is_there_and_wants_the_token_that_it_says
         let operations = operations(&document);
         let names: BTreeSet<&str> =
             operations.iter().map(|(.., operation)| operation["operationId"].as_str().unwrap()).collect();
-        assert_eq!(names.len(), operations.len(), "{system}: one name stands for two operations");
+        if names.len() < operations.len() {
+            wrong.push(format!("{system}: one name stands for two operations"));
+        }
         counted.push((system, operations.len()));
         for (method, path, operation) in operations {
-            let said = format!("{system}: {method} {path}");
-            assert!(operation["summary"].is_string(), "{said} has no summary");
+            let mut must = |holds: bool, what: &str| {
+                if !holds {
+                    wrong.push(format!("{system}: {method} {path}: {what}"));
+                }
+            };
+            must(operation["summary"].is_string(), "has no summary");
             for status in ["429", "503"] {
                 let media = &operation["responses"][status]["content"]["application/problem+json"];
-                assert_eq!(media["schema"]["$ref"], "#/components/schemas/Problem", "{said} {status}");
+                must(media["schema"]["$ref"] == "#/components/schemas/Problem", status);
             }
             let guarded = operation.get("security").unwrap_or(&document["security"]);
             let guarded = guarded.as_array().is_some_and(|guards| !guards.is_empty());
             let id = Uuid::now_v7().to_string();
-            let path = path.split('/').map(|part| if part.starts_with('{') { &id } else { part });
-            let path = path.collect::<Vec<_>>().join("/");
-            for prefix in ["", &format!("/{system}")] {
-                let answer = ask(&desk, None, method.clone(), &format!("{prefix}{path}"), None).await;
-                let status = answer.status.as_u16();
-                assert_eq!(status == 401, guarded, "{said}: {}", answer.text);
-                assert!(operation["responses"][status.to_string()].is_object(), "{said}: {}", answer.text);
-            }
+            let asked = path.split('/').map(|part| if part.starts_with('{') { &id } else { part });
+            let asked = asked.collect::<Vec<_>>().join("/");
+            let answer = ask(&desk, None, method.clone(), &format!("/{system}{asked}"), None).await;
+            must((answer.status == 401) == guarded, &answer.text);
+            let status = answer.status.as_str();
+            must(operation["responses"][status].is_object(), &format!("{status} is not documented"));
+            // At its own path another system's answer may come first, but there is one.
+            let answer = ask(&desk, None, method.clone(), &asked, None).await;
+            must(
+                answer.status != 405 && !answer.text.contains("expected a path of this store"),
+                &answer.text,
+            );
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
     println!("operations: {counted:?}");
     assert_eq!(counted[..2], [("store", 10), ("lightbulb", 4)]);
     desk.close().await;

@@ -124,6 +124,7 @@ struct ProductsAsked {
     cursor: Option<String>,
 }
 
+/// What is sold, the oldest first or what matches best, a page at a time.
 #[utoipa::path(get, path = "/api/v1/products", params(ProductsAsked), responses(
     (status = 200, body = ProductPage),
     (status = 422, description = "A wrong limit or cursor", body = ProblemDocument, content_type = "application/problem+json"),
@@ -140,6 +141,7 @@ async fn products(State(app): State<App>, query: Asked<ProductsAsked>) -> Result
     json(&ProductPage { items, next_cursor: found.next_cursor })
 }
 
+/// One product, also one that is not sold any more.
 #[utoipa::path(get, path = "/api/v1/products/{id}", params(("id" = Uuid, Path)), responses(
     (status = 200, body = Product), Missing, Open,
 ))]
@@ -147,6 +149,7 @@ async fn product(State(app): State<App>, Path(id): Path<String>) -> Result<Respo
     json(&Product::from(catalog::product(&app.pool, path_id(&id)?).await?))
 }
 
+/// What a product costs.
 #[utoipa::path(get, path = "/api/v1/products/{id}/price", params(("id" = Uuid, Path)), responses(
     (status = 200, body = ProductPrice), Missing, Open,
 ))]
@@ -155,6 +158,7 @@ async fn price(State(app): State<App>, Path(id): Path<String>) -> Result<Respons
     json(&ProductPrice { product_id: product.id, price: product.price, currency: product.currency })
 }
 
+/// How many of a product there are.
 #[utoipa::path(get, path = "/api/v1/products/{id}/stock", params(("id" = Uuid, Path)), responses(
     (status = 200, body = ProductStock), Missing, Open,
 ))]
