@@ -187,7 +187,7 @@ async fn everything_wrong_with_an_order_is_named_by_its_place() {
                 .iter()
                 .map(|e| e["pointer"].as_str().unwrap())
                 .collect();
-            assert!(found.contains(pointer), "{body}: {pointer} not in {found:?}");
+            assert!(found.iter().any(|at| at.starts_with(pointer)), "{body}: {pointer} not in {found:?}");
         }
     }
     // Only a manager's order has a day and a source; with deduction it must have lines.

@@ -58,12 +58,9 @@ impl Wrong {
         self.0.push(Part { pointer, code: "invalid", message, ..Part::default() });
     }
 
-    /// A text without what no database keeps, not longer than that; none when it is blank.
+    /// A text, trimmed and not longer than that; none when it is blank.
     pub(super) fn text(&mut self, pointer: &str, text: Option<String>, most: usize) -> Option<String> {
         let text = text?.trim().to_owned();
-        if text.contains('\0') {
-            self.at(pointer, "expected a text without NUL characters");
-        }
         if text.chars().count() > most {
             self.at(pointer, format!("expected at most {most} characters"));
         }
@@ -102,24 +99,11 @@ pub(super) fn check(wrong: &mut Wrong, items: &mut [NewItem]) {
             if text.len() > MAX_PARAMS_BYTES {
                 wrong.at(at("params"), format!("expected at most {MAX_PARAMS_BYTES} bytes of JSON"));
             }
-            if params.iter().any(|(name, value)| name.contains('\0') || has_nul(value)) {
-                wrong.at(at("params"), "expected texts without NUL characters");
-            }
         }
         let materials = item.materials.as_ref().map_or(0, Vec::len);
         if materials > MAX_LINES {
             wrong.at(at("materials"), format!("expected at most {MAX_LINES}, found {materials}"));
         }
-    }
-}
-
-/// `jsonb` keeps no NUL.
-fn has_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(values) => values.iter().any(has_nul),
-        Value::Object(map) => map.iter().any(|(name, value)| name.contains('\0') || has_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

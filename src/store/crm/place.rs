@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::lines::{self, Basket, NewItem, Wrong};
 use super::orders::Order;
 use crate::store::api::next_number;
+use crate::store::email::email;
 use crate::store::idempotency::Answer;
 use crate::store::money::Amount;
 use crate::store::mutation::Effect;
@@ -50,8 +51,11 @@ impl Placing {
                 None => wrong.at("/customerPhone", "expected a number such as +375291234567"),
             }
         }
-        if self.customer_email.as_ref().is_some_and(|email| email.parse::<lettre::Address>().is_err()) {
-            wrong.at("/customerEmail", "expected an address such as anna@example.org");
+        if let Some(given) = &self.customer_email {
+            match email(given) {
+                Some(address) => self.customer_email = Some(address),
+                None => wrong.at("/customerEmail", "expected an address such as anna@example.org"),
+            }
         }
         if self.planned_on.is_some_and(|day| !is_plausible(day)) {
             wrong.at("/date", "expected a day from 2000-01-01 to 2099-12-31");
