@@ -19,22 +19,22 @@ mod desk;
 mod documents;
 #[path = "store/faults.rs"]
 mod faults;
-#[path = "store/lightbulb.rs"]
-mod lightbulb;
-#[path = "store/moves.rs"]
-mod moves;
-#[path = "store/passport.rs"]
-mod passport;
 #[path = "store/identity.rs"]
 mod identity;
 #[path = "store/identity_guesses.rs"]
 mod identity_guesses;
 #[path = "store/identity_proofs.rs"]
 mod identity_proofs;
+#[path = "store/lightbulb.rs"]
+mod lightbulb;
 #[path = "store/mail.rs"]
 mod mail;
+#[path = "store/moves.rs"]
+mod moves;
 #[path = "store/notifications.rs"]
 mod notifications;
+#[path = "store/passport.rs"]
+mod passport;
 
 use desk::{BUYER, Desk, REGULAR, TOKEN, basket, reply, to_moscow};
 
