@@ -7,8 +7,7 @@
 
 use axum::Router;
 use axum::routing::{get, post};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::{IntoResponses, Modify, OpenApi};
+use utoipa::{IntoResponses, OpenApi};
 
 use super::Part;
 use crate::store::problem::ProblemDocument;
@@ -47,7 +46,6 @@ pub(crate) fn part() -> Part {
 #[derive(OpenApi)]
 #[openapi(
     info(title = "identity"),
-    modifiers(&Bearer),
     paths(
         handlers::register_email,
         handlers::register_phone,
@@ -67,16 +65,6 @@ pub(crate) fn part() -> Part {
     )
 )]
 struct Document;
-
-/// Names the credential of signed-in users in a document.
-pub(super) struct Bearer;
-
-impl Modify for Bearer {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        document.components.get_or_insert_default().add_security_scheme("bearer", scheme);
-    }
-}
 
 /// The refusals of every request with a body, for the documents.
 #[derive(IntoResponses)]
@@ -98,24 +86,6 @@ pub(super) enum Refused {
     #[response(status = 429, content_type = "application/problem+json")]
     TooMany(ProblemDocument),
     /// The store is too busy, its database is away, or it has not been told how to do this.
-    #[response(status = 503, content_type = "application/problem+json")]
-    Unavailable(ProblemDocument),
-}
-
-/// The refusals of every request that only a user may make, for the documents.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "only its shape is used, for the documents")]
-pub(super) enum RefusedUser {
-    /// No token, or one that is not good.
-    #[response(status = 401, content_type = "application/problem+json")]
-    Unauthorized(ProblemDocument),
-    /// A token of somebody who may not do this.
-    #[response(status = 403, content_type = "application/problem+json")]
-    Forbidden(ProblemDocument),
-    /// Too many requests; `Retry-After` says when to come again.
-    #[response(status = 429, content_type = "application/problem+json")]
-    TooMany(ProblemDocument),
-    /// The database is away.
     #[response(status = 503, content_type = "application/problem+json")]
     Unavailable(ProblemDocument),
 }

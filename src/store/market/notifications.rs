@@ -12,13 +12,14 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::{FromRow, PgConnection};
-use utoipa::{OpenApi, ToSchema};
+use utoipa::{IntoParams, OpenApi, ToSchema};
 use uuid::Uuid;
 
 use super::Part;
-use super::identity::{Bearer, Refused, RefusedUser};
+use super::identity::Refused;
 use crate::store::App;
 use crate::store::auth::{Principal, Role};
+use crate::store::documents::answers::{Asked, Missing, NotAllowed};
 use crate::store::email;
 use crate::store::http::{json, path_id};
 use crate::store::idempotency::Answer;
@@ -43,7 +44,7 @@ pub(crate) fn part() -> Part {
 }
 
 #[derive(OpenApi)]
-#[openapi(info(title = "notifications"), modifiers(&Bearer), paths(send, notification))]
+#[openapi(info(title = "notifications"), paths(send, notification))]
 struct Document;
 
 /// By which way.
@@ -111,14 +112,25 @@ struct Notification {
     error_message: Option<String>,
 }
 
+/// The header of a message that must not be sent twice.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "only its shape is used, for the documents")]
+struct KeyHeader {
+    /// A name for this message, best a UUID: sent again, it brings the first answer again and no second message.
+    #[param(rename = "Idempotency-Key", nullable = false, pattern = "^[!#-~]{1,255}$")]
+    key: Option<String>,
+}
+
 /// Has a message sent.
 #[utoipa::path(post, path = "/api/v1/notifications/send", tag = "notifications", security(("bearer" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "The same key is the same message.")),
+    params(KeyHeader),
     request_body = NewNotification, responses(
     (status = 202, description = "Written down; it leaves within seconds.", body = Queued),
     (status = 409, description = "The same request is still running.", body = ProblemDocument,
         content_type = "application/problem+json"),
-    RefusedUser,
+    Asked,
+    NotAllowed,
     Refused,
 ))]
 async fn send(State(app): State<App>, principal: Principal, request: Mutation) -> Result<Answer, Fault> {
@@ -171,9 +183,9 @@ impl Effect for Outgoing {
 #[utoipa::path(get, path = "/api/v1/notifications/{notificationId}", tag = "notifications", security(("bearer" = [])),
     params(("notificationId" = Uuid, Path)), responses(
     (status = 200, description = "The message.", body = Notification),
-    (status = 404, description = "There is no such message.", body = ProblemDocument,
-        content_type = "application/problem+json"),
-    RefusedUser,
+    Missing,
+    Asked,
+    NotAllowed,
 ))]
 async fn notification(
     State(app): State<App>,

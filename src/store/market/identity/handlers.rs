@@ -8,6 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use uuid::Uuid;
 
+use super::Refused;
 use super::dto::{
     LoginEmail, LoginPhone, Profile, ProfileChange, RefreshToken, RegisterEmail, RegisterPhone, Registered,
     Tokens,
@@ -15,9 +16,9 @@ use super::dto::{
 use super::rules::Login;
 use super::service::{self, Stranger};
 use super::storage::User;
-use super::{Refused, RefusedUser};
 use crate::store::App;
 use crate::store::auth::Principal;
+use crate::store::documents::answers::{Asked, NotAllowed};
 use crate::store::idempotency::Answer;
 use crate::store::limits;
 use crate::store::mutation::Mutation;
@@ -161,7 +162,8 @@ pub(super) async fn logout(State(app): State<App>, request: Mutation) -> Result<
 /// One's own profile.
 #[utoipa::path(get, path = "/api/v1/users/me", tag = "identity", security(("bearer" = [])), responses(
     (status = 200, description = "The profile.", body = Profile),
-    RefusedUser,
+    Asked,
+    NotAllowed,
 ))]
 pub(super) async fn me(State(app): State<App>, principal: Principal) -> Result<Answer, Fault> {
     let user = service::profile(&app, signed_in(&principal)?).await?;
@@ -172,7 +174,8 @@ pub(super) async fn me(State(app): State<App>, principal: Principal) -> Result<A
 #[utoipa::path(patch, path = "/api/v1/users/me", tag = "identity", security(("bearer" = [])),
     request_body = ProfileChange, responses(
     (status = 200, description = "The profile as it is now.", body = Profile),
-    RefusedUser,
+    Asked,
+    NotAllowed,
     Refused,
 ))]
 pub(super) async fn rename(

@@ -6,13 +6,14 @@ use axum::http::StatusCode;
 use super::signed_in;
 use crate::store::App;
 use crate::store::auth::{Credential, Principal};
+use crate::store::documents::answers::{Asked, NotAllowed};
 use crate::store::idempotency::Answer;
+use crate::store::market::identity::Refused;
 use crate::store::market::identity::dto::{
     EmailCode, EmailOnly, PasswordChange, PhoneCode, PhoneOnly, ResetConfirm, ResetRequest,
 };
 use crate::store::market::identity::rules::Login;
 use crate::store::market::identity::service::{Stranger, codes, passwords};
-use crate::store::market::identity::{Refused, RefusedUser};
 use crate::store::mutation::Mutation;
 use crate::store::problem::{Code, Fault, Problem, ProblemDocument};
 
@@ -100,7 +101,8 @@ pub(in super::super) async fn confirm_phone(
 #[utoipa::path(post, path = "/api/v1/auth/password/change", tag = "identity", security(("bearer" = [])),
     request_body = PasswordChange, responses(
     (status = 204, description = "Changed; sign in anew."),
-    RefusedUser,
+    Asked,
+    NotAllowed,
     Refused,
 ))]
 pub(in super::super) async fn change_password(
