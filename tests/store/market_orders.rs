@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::desk::{TOKEN, reply, until};
-use crate::market_desk::Market;
+use crate::market_desk::{Buyer, Market};
 
 const PHONE: &str = "+79051112233";
 const OTHER: &str = "+79051112244";
@@ -312,5 +312,19 @@ async fn a_repeated_key_makes_one_order_and_too_many_unpaid_ones_are_refused() {
         market.post(&other.token, "/api/v1/orders", body.clone()).await.expect(201);
     }
     market.post(&other.token, "/api/v1/orders", body).await.refused(409, "too-many-orders");
+    market.close().await;
+}
+
+#[tokio::test]
+async fn somebody_who_registers_buys_at_once_and_hears_of_it() {
+    let market = Market::open().await;
+    let body = json!({"firstName": "Олег", "lastName": "Ян", "phone": "+79051112255", "password": "верный конь 7"});
+    let registered = market.post("", "/api/v1/auth/register/phone", body).await.expect(201);
+    let token = registered["accessToken"].as_str().unwrap().to_owned();
+    let buyer = Buyer { user: registered["user"]["id"].as_str().unwrap().parse().unwrap(), token };
+    let (order, _) = market.paying(&buyer, "tok_ok").await;
+    market.until(&buyer, &order, "PAID").await;
+    assert_eq!(market.does(&buyer, &order, "confirm", json!({})).await.expect(200)["status"], "CONFIRMED");
+    assert_eq!(market.told(&order).await, ["order_created", "order_paid", "order_confirmed"]);
     market.close().await;
 }

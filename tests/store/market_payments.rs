@@ -284,7 +284,7 @@ async fn a_callback_is_believed_only_with_a_fresh_signature_of_its_own() {
     assert_eq!(market.told(&order).await, ["order_created", "order_paid"]);
     // A programme of the shop may bring the word, and so may the provider under the order's path.
     let word =
-        json!({"paymentId": other, "status": "failed", "failureCode": "x", "failureMessage": "no\u{0}pe"});
+        json!({"paymentId": other, "status": "failed", "failureCode": "x", "failureMessage": "no\u{7}pe"});
     let cancelled = market.post(&market.service, &by_order, word.clone()).await.expect(200);
     assert_eq!((&cancelled["id"], &cancelled["status"]), (&json!(other_order), &json!("CANCELLED")));
     assert_eq!(market.call_back(&by_order, &other_order, &word).await.expect(200), cancelled);
