@@ -13,6 +13,8 @@ use uuid::Uuid;
 mod browser;
 #[path = "store/collisions.rs"]
 mod collisions;
+#[path = "store/concurrency.rs"]
+mod concurrency;
 #[path = "store/crash.rs"]
 mod crash;
 #[path = "store/crm.rs"]
@@ -25,6 +27,8 @@ mod desk;
 mod documents;
 #[path = "store/faults.rs"]
 mod faults;
+#[path = "store/hostile.rs"]
+mod hostile;
 #[path = "store/identity.rs"]
 mod identity;
 #[path = "store/identity.rs"]
@@ -53,6 +57,8 @@ mod market_provider;
 mod market_races;
 #[path = "store/market_reservations.rs"]
 mod market_reservations;
+#[path = "store/migrations.rs"]
+mod migrations;
 #[path = "store/moves.rs"]
 mod moves;
 #[path = "store/notifications.rs"]
@@ -63,6 +69,8 @@ mod passport;
 mod pool_door;
 #[path = "store/pool_page.rs"]
 mod pool_page;
+#[path = "store/schemathesis.rs"]
+mod schemathesis;
 #[path = "store/staff.rs"]
 mod staff;
 

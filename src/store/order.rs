@@ -34,8 +34,10 @@ pub(crate) struct OrderRow {
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
     pub(crate) has_delivery: bool,
+    has_payment: bool,
     pub(crate) paid: bool,
     pub(crate) reserved: bool,
+    pub(crate) taken: bool,
 }
 
 impl OrderRow {
@@ -43,8 +45,10 @@ impl OrderRow {
     pub(crate) async fn read(conn: &mut PgConnection, id: Uuid) -> Result<Self, Fault> {
         let row = sqlx::query_as(
             "select o.*, exists (select from orders.order_delivery d where d.order_id = o.id) as has_delivery, \
+             exists (select from pay.payments p where p.order_id = o.id) as has_payment, \
              exists (select from pay.payments p where p.order_id = o.id and p.status = 'paid') as paid, \
-             exists (select from stock.reservations r where r.order_id = o.id and r.status = 'active') as reserved \
+             exists (select from stock.reservations r where r.order_id = o.id and r.status = 'active') as reserved, \
+             exists (select from stock.reservations r where r.order_id = o.id and r.status = 'confirmed') as taken \
              from orders.orders o where o.id = $1",
         );
         row.bind(id).fetch_optional(conn).await?.ok_or_else(|| no_such_order(id))
@@ -69,6 +73,7 @@ impl OrderRow {
             has_delivery: self.has_delivery,
             paid: self.paid,
             reserved: self.reserved,
+            taken: self.taken,
         }
     }
 }
@@ -243,8 +248,9 @@ impl OrderView {
     pub(crate) async fn read(conn: &mut PgConnection, id: Uuid) -> Result<Self, Fault> {
         let order = OrderRow::read(conn, id).await?;
         let items = lines(conn, id).await?;
-        let delivery = delivery(conn, id).await?;
-        let payment = payment(conn, id).await?;
+        // What is not there is not looked for: most views are of drafts.
+        let delivery = if order.has_delivery { delivery(conn, id).await? } else { None };
+        let payment = if order.has_payment { payment(conn, id).await? } else { None };
         let mut status_history: Vec<Change> = sqlx::query_as(
             "select state, changed_at, notes from orders.order_status_history where order_id = $1 order by id",
         )

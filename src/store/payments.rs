@@ -146,6 +146,12 @@ async fn await_payment(
             return Err(Problem::new(Code::PaymentUnavailable, detail).into());
         }
     };
+    if matches!(method, Method::Card | Method::Phone) {
+        // Who was to pay at the door pays now instead.
+        let statement = "update pay.payments set status = 'cancelled', updated_at = $2 \
+             where order_id = $1 and status = 'on_delivery'";
+        sqlx::query(statement).bind(order.id).bind(context.now).execute(&mut *conn).await?;
+    }
     sqlx::query(
         "insert into pay.payments (id, order_id, method, amount_minor, currency, status, pay_url, created_at) \
          values ($1, $2, $3, $4, $5, $6, $7, $8)",

@@ -198,6 +198,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) paid: bool,
     /// Whether its goods are held.
     pub(crate) reserved: bool,
+    /// Whether its goods are off the shelf already.
+    pub(crate) taken: bool,
 }
 
 /// What a transition does besides writing the state, in the same transaction.
@@ -407,7 +409,8 @@ fn moved(order: &Facts<'_>, from: State, to: State) -> Result<Effects, Problem> 
 /// T6 and its way back.
 fn reservation(order: &Facts<'_>, event: &Event) -> Result<Effects, Problem> {
     let stock = match (order.state, event) {
-        (State::New, Event::Reserved) if !order.reserved => Stock::Reserve { timed: true },
+        // What was taken is not held a second time.
+        (State::New, Event::Reserved) if !order.reserved && !order.taken => Stock::Reserve { timed: true },
         (State::New, Event::ReservationReleased) if order.reserved => Stock::Release,
         (State::New, Event::ReservationExpired) if order.reserved => Stock::Expire,
         (State::New | State::PendingPayment | State::Processing, Event::ReservationConfirmed)
@@ -423,7 +426,7 @@ fn reservation(order: &Facts<'_>, event: &Event) -> Result<Effects, Problem> {
 /// T7 to T10, and what comes too late for them.
 fn payment(order: &Facts<'_>, event: &Event) -> Result<Effects, Problem> {
     match (order.state, event) {
-        (State::New, Event::PaymentStarted(_)) if !order.reserved => {
+        (State::New, Event::PaymentStarted(_)) if !order.reserved && !order.taken => {
             order.refuse(Code::ReservationMissing, "expected the order to be reserved before it is paid")
         }
         (State::New, Event::PaymentStarted(method)) => {

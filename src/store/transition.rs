@@ -82,14 +82,22 @@ impl Step {
     /// Writes the state and everything that follows from it.
     pub(crate) async fn carry_out(self, conn: &mut PgConnection, context: &Context<'_>) -> Result<(), Fault> {
         let Self { order, event, effects, tell_customer, note } = self;
-        // Of two changes at once the second may have begun first: its time still comes after the first one's. An order
-        // that stays what it is keeps the reason for it.
-        let (version, at): (i32, DateTime<Utc>) = sqlx::query_as(
-            "update orders.orders set state = $2, status_id = $3, version = version + 1, \
-             state_reason = coalesce($4, case when state = $2 then state_reason end), \
-             expires_at = case when $5 then null else expires_at end, \
-             updated_at = greatest($6, updated_at + interval '1 microsecond') \
-             where id = $1 returning version, updated_at",
+        let told = effects.to != order.state || note.always;
+        // Row, history and event in one statement, which is one way to the database. Of two changes at once the second
+        // may have begun first: its time still comes after the first one's. An order that stays what it is keeps the
+        // reason for it.
+        sqlx::query(
+            "with moved as (update orders.orders set state = $2, status_id = $3, version = version + 1, \
+              state_reason = coalesce($4, case when state = $2 then state_reason end), \
+              expires_at = case when $5 then null else expires_at end, \
+              updated_at = greatest($6, updated_at + interval '1 microsecond') \
+              where id = $1 returning id, version, updated_at), \
+             told as (insert into orders.order_status_history \
+              (order_id, status_id, state, changed_at, actor_details, actor_subject, notes) \
+              select id, $3, $2, updated_at, $7, $8, $9 from moved where $10) \
+             insert into orders.events \
+             (order_id, version, event, from_state, to_state, actor, idem_key, request_id, at) \
+             select id, version, $11, $12, $2, $8, $13, $14, $6 from moved",
         )
         .bind(order.id)
         .bind(effects.to.name())
@@ -97,7 +105,15 @@ impl Step {
         .bind(&effects.reason)
         .bind(effects.lift_expiry)
         .bind(context.now)
-        .fetch_one(&mut *conn)
+        .bind(&note.actor_details)
+        .bind(context.actor)
+        .bind(note.notes.as_deref().or(effects.reason.as_deref()))
+        .bind(told)
+        .bind(event.name())
+        .bind(order.state.name())
+        .bind(context.key)
+        .bind(context.request_id)
+        .execute(&mut *conn)
         .await?;
         stock::carry_out(conn, context, order.id, effects.stock).await?;
         // Where the goods come back, so do the materials; what is under way brings back neither.
@@ -105,10 +121,6 @@ impl Step {
             materials::put_back(conn, context, order.id).await?;
         }
         payments::carry_out(conn, context, &order, &effects.payment).await?;
-        if effects.to != order.state || note.always {
-            note_status(conn, context, (order.id, at), effects.to, effects.reason.as_deref(), &note).await?;
-        }
-        record(conn, context, order.id, version, &event, Some(order.state), effects.to).await?;
         if let Some(template) = effects.message.filter(|_| tell_customer) {
             outbox::enqueue(conn, context, order.id, template).await?;
         }
@@ -128,10 +140,15 @@ pub(crate) async fn begin(
     let lifetime = TimeDelta::seconds(i64::from(context.settings.draft_ttl_s));
     let expires_at = (effects.to == State::Draft).then(|| context.now + lifetime);
     sqlx::query(
-        "insert into orders.orders (id, order_number, source, state, status_id, customer_id, customer_name, \
-         customer_phone, customer_email, currency, subtotal_minor, total_minor, call_id, origin_key, user_id, \
-         prepayment_minor, planned_on, expires_at, created_at, updated_at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13, $14, $15, $16, $17, $18, $18)",
+        "with placed as (insert into orders.orders (id, order_number, source, state, status_id, customer_id, \
+          customer_name, customer_phone, customer_email, currency, subtotal_minor, total_minor, call_id, origin_key, \
+          user_id, prepayment_minor, planned_on, expires_at, created_at, updated_at) \
+          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11, $12, $13, $14, $15, $16, $17, $18, $18) \
+          returning id, state, status_id, version, created_at), \
+         told as (insert into orders.order_status_history (order_id, status_id, state, changed_at, actor_subject) \
+          select id, status_id, state, created_at, $19 from placed) \
+         insert into orders.events (order_id, version, event, to_state, actor, idem_key, request_id, at) \
+         select id, version, $20, state, $19, $21, $22, created_at from placed",
     )
     .bind(opening.id)
     .bind(opening.order_number)
@@ -151,10 +168,13 @@ pub(crate) async fn begin(
     .bind(opening.planned_on)
     .bind(expires_at)
     .bind(context.now)
-    .execute(&mut *conn)
+    .bind(context.actor)
+    .bind(event.name())
+    .bind(context.key)
+    .bind(context.request_id)
+    .execute(conn)
     .await?;
-    note_status(conn, context, (opening.id, context.now), effects.to, None, &Note::default()).await?;
-    record(conn, context, opening.id, 1, event, None, effects.to).await
+    Ok(())
 }
 
 /// Tells the customer of an order that has just begun, once its lines are there.
@@ -191,54 +211,5 @@ pub(crate) struct Opening<'a> {
     pub(crate) planned_on: Option<NaiveDate>,
 }
 
-async fn note_status(
-    conn: &mut PgConnection,
-    context: &Context<'_>,
-    (order_id, at): (Uuid, DateTime<Utc>),
-    to: State,
-    reason: Option<&str>,
-    note: &Note,
-) -> Result<(), Fault> {
-    sqlx::query(
-        "insert into orders.order_status_history \
-         (order_id, status_id, state, changed_at, actor_details, actor_subject, notes) \
-         values ($1, $2, $3, $4, $5, $6, $7)",
-    )
-    .bind(order_id)
-    .bind(to.status_id())
-    .bind(to.name())
-    .bind(at)
-    .bind(&note.actor_details)
-    .bind(context.actor)
-    .bind(note.notes.as_deref().or(reason))
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-async fn record(
-    conn: &mut PgConnection,
-    context: &Context<'_>,
-    order_id: Uuid,
-    version: i32,
-    event: &Event,
-    from: Option<State>,
-    to: State,
-) -> Result<(), Fault> {
-    sqlx::query(
-        "insert into orders.events (order_id, version, event, from_state, to_state, actor, idem_key, request_id, at) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-    )
-    .bind(order_id)
-    .bind(version)
-    .bind(event.name())
-    .bind(from.map(State::name))
-    .bind(to.name())
-    .bind(context.actor)
-    .bind(context.key)
-    .bind(context.request_id)
-    .bind(context.now)
-    .execute(conn)
-    .await?;
-    Ok(())
-}
+#[cfg(test)]
+mod walk_tests;

@@ -84,6 +84,22 @@ impl Desk {
         let pool = store::connect(&settings).await.unwrap();
         let shop = Shop::load(Path::new("samples/shop/tyres.toml")).unwrap();
         store::seed(&pool, &shop, settings.utc_offset_min).await.unwrap();
+        Self::serving(settings, pool).await
+    }
+
+    /// A shop over a database that has its goods already.
+    pub(crate) async fn over(url: &str) -> Self {
+        let settings = Settings {
+            database_url: url.into(),
+            token: TOKEN.into(),
+            max_connections: 8,
+            ..Settings::default()
+        };
+        let pool = store::connect(&settings).await.unwrap();
+        Self::serving(settings, pool).await
+    }
+
+    async fn serving(settings: Settings, pool: PgPool) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let stop = CancellationToken::new();

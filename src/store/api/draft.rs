@@ -172,20 +172,23 @@ pub(crate) async fn create(
         ..Opening::default()
     };
     transition::begin(conn, context, &Event::Drafted, &opening).await?;
-    for (position, (item, offer)) in (0_i32..).zip(order.items.iter().zip(&offers)) {
-        sqlx::query(
-            "insert into orders.order_items (order_id, position, product_id, name, quantity, unit_minor, total_minor) \
-             values ($1, $2, $3, $4, $5, $6, $5::bigint * $6)",
-        )
-        .bind(id)
-        .bind(position)
-        .bind(offer.id)
-        .bind(&offer.name)
-        .bind(item.quantity)
-        .bind(offer.price_minor)
-        .execute(&mut *conn)
-        .await?;
-    }
+    let ids: Vec<Uuid> = offers.iter().map(|offer| offer.id).collect();
+    let names: Vec<&str> = offers.iter().map(|offer| offer.name.as_str()).collect();
+    let quantities: Vec<i32> = order.items.iter().map(|item| item.quantity).collect();
+    let prices: Vec<i64> = offers.iter().map(|offer| offer.price_minor.0).collect();
+    sqlx::query(
+        "insert into orders.order_items (order_id, position, product_id, name, quantity, unit_minor, total_minor) \
+         select $1, n - 1, product, name, quantity, price, price * quantity \
+         from unnest($2::uuid[], $3::text[], $4::integer[], $5::bigint[]) \
+         with ordinality as l (product, name, quantity, price, n)",
+    )
+    .bind(id)
+    .bind(&ids)
+    .bind(&names)
+    .bind(&quantities)
+    .bind(&prices)
+    .execute(&mut *conn)
+    .await?;
     Ok(id)
 }
 
@@ -259,17 +262,26 @@ pub(crate) async fn refuse_too_many(
     Err(Problem::new(Code::TooManyOrders, detail).into())
 }
 
-/// The next number of the day: `ORD-20260214-4521`.
+/// The next number of the day: `ORD-20260214-4521`. Nobody waits for another's transaction to get one, but for the first
+/// of a day; what is rolled back leaves a gap.
 pub(crate) async fn next_number(conn: &mut PgConnection, day: NaiveDate) -> Result<String, Fault> {
     loop {
-        // The day's row stays locked until the transaction ends: numbers are given one order at a time.
-        let given: i32 = sqlx::query_scalar(
-            "insert into orders.order_days (day, given) values ($1, 1) \
-             on conflict (day) do update set given = order_days.given + 1 returning given",
+        let given: Option<i64> = sqlx::query_scalar(
+            "select nextval('orders.numbers') - before from orders.order_days where day = $1",
         )
         .bind(day)
-        .fetch_one(&mut *conn)
+        .fetch_optional(&mut *conn)
         .await?;
+        let Some(given) = given else {
+            sqlx::query(
+                "insert into orders.order_days (day, before) values ($1, nextval('orders.numbers')) \
+                 on conflict (day) do nothing",
+            )
+            .bind(day)
+            .execute(&mut *conn)
+            .await?;
+            continue;
+        };
         let number = nth_number(day, given);
         // An imported order may carry it already.
         let taken: bool =
@@ -286,8 +298,8 @@ pub(crate) async fn next_number(conn: &mut PgConnection, day: NaiveDate) -> Resu
 /// The `given`-th number of a day, from 1. The last group is what callers say: four digits that begin with none of the
 /// zeros, all 9000 of them once a day in a scattered order (4507 has no factor in common with 9000), so that one caller's
 /// number does not tell the next one's; after that it grows.
-fn nth_number(day: NaiveDate, given: i32) -> String {
-    let given = i64::from(given) - 1;
+fn nth_number(day: NaiveDate, given: i64) -> String {
+    let given = given - 1;
     let group = if given < 9000 {
         let start = i64::from(day.num_days_from_ce()) * 2731;
         1000 + (start + given * 4507).rem_euclid(9000)

@@ -41,6 +41,7 @@ fn facts(state: State) -> Facts<'static> {
         has_delivery: true,
         paid: false,
         reserved: false,
+        taken: false,
     }
 }
 
@@ -146,6 +147,15 @@ fn money_for_a_cancelled_order_goes_back_and_a_failure_cancels() {
     assert_eq!(unreserved.unwrap_err().code, Code::ReservationMissing);
     let unpaid = apply(Some(facts(State::PendingPayment)), &Event::Accepted, now);
     assert_eq!(unpaid.unwrap_err().code, Code::PaymentMissing);
+}
+
+#[test]
+fn goods_that_were_taken_are_not_held_again_and_may_be_paid_for() {
+    let now = Utc::now();
+    let taken = Facts { taken: true, ..facts(State::New) };
+    assert_eq!(apply(Some(taken), &Event::Reserved, now).unwrap_err().code, Code::InvalidTransition);
+    let paying = apply(Some(taken), &Event::PaymentStarted(Method::Card), now).unwrap();
+    assert_eq!((paying.to, paying.payment), (State::PendingPayment, Payment::Await(Method::Card)));
 }
 
 #[test]
