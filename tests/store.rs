@@ -31,8 +31,6 @@ mod faults;
 mod hostile;
 #[path = "store/identity.rs"]
 mod identity;
-#[path = "store/identity.rs"]
-mod identity;
 #[path = "store/identity_guesses.rs"]
 mod identity_guesses;
 #[path = "store/identity_proofs.rs"]

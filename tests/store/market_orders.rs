@@ -318,7 +318,8 @@ async fn a_repeated_key_makes_one_order_and_too_many_unpaid_ones_are_refused() {
 #[tokio::test]
 async fn somebody_who_registers_buys_at_once_and_hears_of_it() {
     let market = Market::open().await;
-    let body = json!({"firstName": "Олег", "lastName": "Ян", "phone": "+79051112255", "password": "верный конь 7"});
+    let body =
+        json!({"firstName": "Олег", "lastName": "Ян", "phone": "+79051112255", "password": "верный конь 7"});
     let registered = market.post("", "/api/v1/auth/register/phone", body).await.expect(201);
     let token = registered["accessToken"].as_str().unwrap().to_owned();
     let buyer = Buyer { user: registered["user"]["id"].as_str().unwrap().parse().unwrap(), token };
