@@ -27,8 +27,6 @@ mod documents;
 mod faults;
 #[path = "store/identity.rs"]
 mod identity;
-#[path = "store/identity.rs"]
-mod identity;
 #[path = "store/identity_guesses.rs"]
 mod identity_guesses;
 #[path = "store/identity_proofs.rs"]
