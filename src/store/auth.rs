@@ -208,8 +208,16 @@ pub(crate) fn hash(token: &str) -> [u8; 32] {
 /// Tokens of `identity.api_clients` begin with it, so that a lost one is recognised by whoever finds it.
 const TOKEN_PREFIX: &str = "olt_";
 
+#[derive(sqlx::FromRow)]
+struct Client {
+    id: Uuid,
+    role: String,
+    user_id: Option<Uuid>,
+    expires_at: Option<DateTime<Utc>>,
+}
+
 async fn client(pool: &PgPool, token: &str) -> Result<Credential, Fault> {
-    let found: Option<(Uuid, String, Option<Uuid>, Option<DateTime<Utc>>)> = sqlx::query_as(
+    let found: Option<Client> = sqlx::query_as(
         "select id, role, user_id, expires_at from identity.api_clients \
          where token_hash = $1 and revoked_at is null",
     )
@@ -217,11 +225,11 @@ async fn client(pool: &PgPool, token: &str) -> Result<Credential, Fault> {
     .fetch_optional(pool)
     .await?;
     Ok(match found {
-        Some((_, _, _, Some(end))) if end <= Utc::now() => Credential::Bad(EXPIRED),
-        Some((id, role, user, _)) => Credential::Good(Principal {
-            subject: format!("client:{id}"),
-            roles: Role::named(&role).into_iter().collect(),
-            user: Some(user.unwrap_or(id)),
+        Some(client) if client.expires_at.is_some_and(|end| end <= Utc::now()) => Credential::Bad(EXPIRED),
+        Some(client) => Credential::Good(Principal {
+            subject: format!("client:{}", client.id),
+            roles: Role::named(&client.role).into_iter().collect(),
+            user: Some(client.user_id.unwrap_or(client.id)),
             signed_in: false,
         }),
         None => Credential::Bad(NOT_SHOWN),

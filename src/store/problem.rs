@@ -46,7 +46,7 @@ pub(crate) enum Code {
     NotEnoughMaterial,
     UnknownMaterial,
     AlreadyTaken,
-    WrongCode,
+    WrongProof,
     UnknownTemplate,
     TooManyRequests,
     NotConfigured,
@@ -130,7 +130,7 @@ impl Code {
                 ("unknown-material", S::UNPROCESSABLE_ENTITY, "There is no such material")
             }
             Self::AlreadyTaken => ("already-taken", S::CONFLICT, "This belongs to another account"),
-            Self::WrongCode => ("wrong-code", S::UNPROCESSABLE_ENTITY, "The code or token is not good"),
+            Self::WrongProof => ("wrong-code", S::UNPROCESSABLE_ENTITY, "The code or token is not good"),
             Self::UnknownTemplate => {
                 ("unknown-template", S::UNPROCESSABLE_ENTITY, "There is no such template")
             }

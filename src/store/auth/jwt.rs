@@ -147,12 +147,13 @@ mod tests {
         let token = keys.sign(user, &["customer".to_owned()], 900).unwrap();
         assert_eq!(keys.verify(&token).unwrap().sub, user);
         assert_eq!(Keys::open(None).unwrap().verify(&token), Err(Refusal::Unknown));
-        let rules = |change: fn(&mut Claims)| {
+        type Change = fn(&mut Claims);
+        let rules = |change: Change| {
             let mut claims = keys.verify(&token).unwrap();
             change(&mut claims);
             jsonwebtoken::encode(&Header::new(Algorithm::EdDSA), &claims, &keys.sign).unwrap()
         };
-        let cases: [(fn(&mut Claims), Refusal); 4] = [
+        let cases: [(Change, Refusal); 4] = [
             (|c| c.exp = c.iat - 60, Refusal::Expired),
             (|c| c.nbf = c.iat + 60, Refusal::Unknown),
             (|c| c.aud = "admin".into(), Refusal::Unknown),

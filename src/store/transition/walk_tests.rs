@@ -427,7 +427,7 @@ async fn a_walk_of_a_hundred_thousand_events_keeps_goods_and_money_together() {
     };
     let mut chance = Chance(seed);
     for _ in 0..ORDERS {
-        let order = walk.begin(&mut *pool.acquire().await.unwrap(), &mut chance).await;
+        let order = walk.begin(&mut pool.acquire().await.unwrap(), &mut chance).await;
         walk.orders.push(Mutex::new(order));
     }
     let walk = std::sync::Arc::new(walk);

@@ -58,7 +58,7 @@ pub(crate) async fn confirm(
         return Err(Problem::field("/code", "expected six digits").into());
     }
     stranger.count(app, login.text())?;
-    let wrong = || Problem::new(Code::WrongCode, "expected the code that was sent last and is still good");
+    let wrong = || Problem::new(Code::WrongProof, "expected the code that was sent last and is still good");
     let now = Utc::now();
     let mut transaction = app.pool.begin().await?;
     let user = owner(&mut transaction, asker, login).await?.ok_or_else(wrong)?;

@@ -72,7 +72,7 @@ pub(crate) async fn confirm_reset(
     let hash = auth::hash(token.expose_secret());
     // 256 bits are not guessed; what is counted here are the hashes that a stranger may make the store reckon.
     stranger.count_here(app)?;
-    let wrong = || Problem::new(Code::WrongCode, "expected a reset token that is still good");
+    let wrong = || Problem::new(Code::WrongProof, "expected a reset token that is still good");
     let user = proofs::reset_owner(&app.pool, &hash, Utc::now()).await?.ok_or_else(wrong)?;
     rules::new_password("/newPassword", &new, &user.logins())?;
     let phc = app.passwords.turn().await?.hash(new).await?;
