@@ -75,7 +75,7 @@ fn look(value: &Value, at: &str, name: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Whether a text holds a card number: 13 to 19 digits with a right last one (Luhn), in groups that at most two spaces or
+/// Whether a text holds a card number: 13 to 19 digits with a right last one (Luhn), in groups that at most three spaces or
 /// hyphens part.
 pub(crate) fn holds(text: &str) -> bool {
     let mut run: Vec<Vec<u32>> = Vec::new();
@@ -89,7 +89,7 @@ pub(crate) fn holds(text: &str) -> bool {
                 }
                 apart = 0;
             }
-            (None, true) if apart < 2 => apart += 1,
+            (None, true) if apart < 3 => apart += 1,
             (None, _) => {
                 if run_holds(&run) {
                     return true;
