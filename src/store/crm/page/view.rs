@@ -160,7 +160,8 @@ impl Page<'_> {
                     p class="planned" { (words.planned_on) " " (date(day, self.tongue)) }
                 }
                 div class="bottom" {
-                    @if let (Some(total), Some(currency)) = (entry.total, &entry.currency) {
+                    // Without lines there is no sum yet, and 0 would look like a gift.
+                    @if let (Some(total), Some(currency), false) = (entry.total, &entry.currency, entry.items_summary.is_empty()) {
                         span class="total" { (amount(total, currency, self.tongue)) }
                     }
                     @if waits {
