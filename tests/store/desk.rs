@@ -187,7 +187,11 @@ impl Desk {
 }
 
 pub(crate) async fn reply(request: reqwest::RequestBuilder) -> Reply {
-    let response = request.send().await.unwrap();
+    read(request.send().await.unwrap()).await
+}
+
+/// An answer whole.
+pub(crate) async fn read(response: reqwest::Response) -> Reply {
     let (status, headers) = (response.status(), response.headers().clone());
     Reply { status, headers, text: response.text().await.unwrap() }
 }

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use crate::crash;
-use crate::desk::{BUYER, Desk, Reply, TOKEN, basket, reply, until};
+use crate::desk::{BUYER, Desk, Reply, TOKEN, basket, read, reply, until};
 use crate::passport::{self, Passports};
 
 /// The largest body, as documented.
@@ -71,6 +71,7 @@ impl Yard {
             settings.identity.signing_key_file = Some(key);
             settings.limits = LimitSettings { requests_per_min: 0, misses_per_min: 0, guesses_per_min: 0 };
             settings.crm.website_api_key = Some(TOKEN.into());
+            settings.pay.callback_secret = Some(TOKEN.into());
         })
         .await;
         let admin = passport::token(&desk, Role::Admin).await;
@@ -104,7 +105,15 @@ impl Yard {
         for token in self.tokens(operation.system) {
             let request = self.desk.client.request(operation.method.clone(), &url).bearer_auth(token);
             let request = request.header("Idempotency-Key", Uuid::new_v4().to_string());
-            let reply = reply(request.header("content-type", media).body(body.clone())).await;
+            let request = request.header("content-type", media).body(body.clone());
+            // Of a body that is too large the rest is not read, and the reset may overtake the answer.
+            let large = body.len() > MAX_BODY_BYTES;
+            let reply = loop {
+                match request.try_clone().unwrap().send().await {
+                    Ok(response) => break read(response).await,
+                    Err(error) => assert!(large, "{error:?}"),
+                }
+            };
             let known = !matches!(reply.status.as_u16(), 401 | 403);
             answered = Some(reply);
             if known {
@@ -255,6 +264,10 @@ async fn a_field_of_the_wrong_type_is_named_everywhere_and_changes_nothing() {
             for value in misfits(schema) {
                 let refused = yard.send(operation, json!({field: value}).to_string()).await;
                 sent += 1;
+                // Whether the provider said it comes first, and what it said after that.
+                if refused.status == 401 && refused.json()["code"] == "wrong-signature" {
+                    continue;
+                }
                 let name = format!("{} {} {field}: {value}", operation.method, operation.path);
                 if let Some(fault) = fault(&refused, &[422]) {
                     wrong.push(format!("{name}: {fault}"));
