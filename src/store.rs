@@ -1,12 +1,12 @@
 //! The reference store: the shop that the order desk speaks to, as foreign to the voice server as a customer's own.
 //!
-//! Four systems on one truth: the Store API for the voice server ([`api`]), the light bulb store's order statuses
-//! ([`lightbulb`]), the CRM's pool of orders ([`crm`]) and the marketplace's six services ([`market`]). Each has its own
+//! Four systems on one truth: the Store API for the voice server (`api`), the light bulb store's order statuses
+//! (`lightbulb`), the CRM's pool of orders (`crm`) and the marketplace's six services (`market`). Each has its own
 //! routes, bodies and errors; what they do to an order goes through one table of transitions.
 //!
-//! Requests come in over [`http`], which knows who asks ([`auth`]). A request that changes something ([`mutation`]) is one
-//! transaction: the idempotency key, the transition ([`state`] is the table, [`transition`] carries it out with [`stock`]
-//! and [`payments`]), the answer and the messages to the customer. What leaves the shop (SMS, e-mail, money) leaves from
+//! Requests come in over `http`, which knows who asks (`auth`). A request that changes something (`mutation`) is one
+//! transaction: the idempotency key, the transition (`state` is the table, `transition` carries it out with `stock`
+//! and `payments`), the answer and the messages to the customer. What leaves the shop (SMS, e-mail, money) leaves from
 //! an outbox afterwards. Start reading at `state`, then `mutation`.
 
 use std::net::SocketAddr;
