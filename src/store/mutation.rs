@@ -42,6 +42,10 @@ impl Mutation {
         if let Some(pointer) = nul(&self.body) {
             return Err(Problem::field(&pointer, "expected no NUL character"));
         }
+        // A list would be read as the fields in their order: `[]` for a body in which nothing must be.
+        if !self.body.is_object() {
+            return Err(Problem::field("", "expected an object"));
+        }
         let raw: &[u8] = if self.raw.is_empty() { b"{}" } else { &self.raw };
         let mut reader = Deserializer::from_slice(raw);
         serde_path_to_error::deserialize(&mut reader).map_err(|error| {
