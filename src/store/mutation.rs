@@ -44,7 +44,8 @@ impl Mutation {
         }
         // A list would be read as the fields in their order: `[]` for a body in which nothing must be.
         if !self.body.is_object() {
-            return Err(Problem::field("", "expected an object"));
+            let part = Part { code: "invalid", message: "expected an object".to_owned(), ..Part::default() };
+            return Err(Problem::new(Code::Invalid, "the body: expected an object").with_parts(vec![part]));
         }
         let raw: &[u8] = if self.raw.is_empty() { b"{}" } else { &self.raw };
         let mut reader = Deserializer::from_slice(raw);
