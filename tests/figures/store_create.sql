@@ -3,12 +3,12 @@
 \set i :i + 1
 \set n :run * 10000000 + :client_id * 300000 + :i
 BEGIN;
-select pg_try_advisory_xact_lock(hashtextextended('idempotency:pgbench:' || :n::text, 0));
+select pg_try_advisory_xact_lock(hashtextextended('idempotency pgbench ' || :n::text, 0));
 select fingerprint, status, headers, body, order_id, expires_at from orders.idempotency_keys
  where principal = 'pgbench' and key = :n::text;
 SAVEPOINT one;
-select id from orders.orders where origin_key = 'pgbench:' || :n::text;
-select pg_advisory_xact_lock(hashtextextended('phone:+7918' || (1000000 + :n::bigint % 9000000)::text, 0));
+select id from orders.orders where origin_key = 'pgbench ' || :n::text;
+select pg_advisory_xact_lock(hashtextextended('phone +7918' || (1000000 + :n::bigint % 9000000)::text, 0));
 select count(*) from orders.orders o where customer_phone = '+7918' || (1000000 + :n::bigint % 9000000)::text
  and state in ('new', 'pending_payment')
  and not exists (select from pay.payments p where p.order_id = o.id and p.status = 'paid');
@@ -25,7 +25,7 @@ with placed as (insert into orders.orders (id, order_number, source, state, stat
   user_id, prepayment_minor, planned_on, expires_at, created_at, updated_at)
   values (('01' || lpad(to_hex(:n::bigint), 30, '0'))::uuid, 'ORD-20300101-' || (100000000 + :n::bigint)::text, 'ai_agent',
   'draft', 'f7661699-0081-4b93-b227-f51c2a188936', null, null, '+7918' || (1000000 + :n::bigint % 9000000)::text, null,
-  'RUB', 319000, 319000, 'call-1', 'pgbench:' || :n::text, null, 0, null, now() + interval '2 hours', now(), now())
+  'RUB', 319000, 319000, 'call-1', 'pgbench ' || :n::text, null, 0, null, now() + interval '2 hours', now(), now())
   returning id, state, status_id, version, created_at),
  told as (insert into orders.order_status_history (order_id, status_id, state, changed_at, actor_subject)
   select id, status_id, state, created_at, 'pgbench' from placed)
