@@ -43,7 +43,7 @@ impl Mutation {
             return Err(Problem::field(&pointer, "expected no NUL character"));
         }
         // A list would be read as the fields in their order: `[]` for a body in which nothing must be.
-        if !self.body.is_object() {
+        if !self.body.is_object() && !self.body.is_null() {
             let part = Part { code: "invalid", message: "expected an object".to_owned(), ..Part::default() };
             return Err(Problem::new(Code::Invalid, "the body: expected an object").with_parts(vec![part]));
         }
