@@ -95,26 +95,30 @@ fn all_get_the_operator(pbx: &Pbx<'_>, callers: impl IntoIterator<Item = WirePho
     let begun = Instant::now();
     let wanted = operators_words();
     let mut waiting: Vec<_> = callers.into_iter().map(|phone| (phone, 0)).collect();
-    until("a person for every caller", || {
-        waiting.retain_mut(|(phone, looked_at)| {
-            assert!(!phone.is_closed(), "a caller was cut off: {}", pbx.said());
-            let heard = phone.heard();
-            let new = heard.get(*looked_at..).unwrap_or_default();
-            if new.len() < 4000 {
-                return true;
-            }
-            // A quarter of a second is looked at again: it may hold the beginning of what is looked for.
-            *looked_at = heard.len() - 2000;
-            if !contains(new, &wanted) {
-                return true;
-            }
-            println!("a caller has a person after {:.1} s", begun.elapsed().as_secs_f64());
-            phone.hang_up();
-            phone.ends();
-            false
+    // Each has a person's whole patience: they are served one after the other.
+    while !waiting.is_empty() {
+        let unserved = waiting.len();
+        until("a person for every caller", || {
+            waiting.retain_mut(|(phone, looked_at)| {
+                assert!(!phone.is_closed(), "a caller was cut off: {}", pbx.said());
+                let heard = phone.heard();
+                let new = heard.get(*looked_at..).unwrap_or_default();
+                if new.len() < 4000 {
+                    return true;
+                }
+                // A quarter of a second is looked at again: it may hold the beginning of what is looked for.
+                *looked_at = heard.len() - 2000;
+                if !contains(new, &wanted) {
+                    return true;
+                }
+                println!("a caller has a person after {:.1} s", begun.elapsed().as_secs_f64());
+                phone.hang_up();
+                phone.ends();
+                false
+            });
+            waiting.len() < unserved
         });
-        waiting.is_empty()
-    });
+    }
 }
 
 /// Sockets of this port whose other side has closed and which nobody has closed here (state 08 of Linux's
