@@ -128,6 +128,20 @@ impl Step {
     }
 }
 
+/// The fence below the memory of idempotency keys: a key that was forgotten after its days still makes no second order.
+/// Gives what [`Opening::origin_key`] is to hold, and the order that was made under it before, if one was.
+pub(crate) async fn origin(
+    conn: &mut PgConnection,
+    context: &Context<'_>,
+) -> Result<(Option<String>, Option<Uuid>), Fault> {
+    let origin_key = context.key.map(|key| format!("{}:{key}", context.actor));
+    let known = sqlx::query_scalar("select id from orders.orders where origin_key = $1")
+        .bind(&origin_key)
+        .fetch_optional(conn)
+        .await?;
+    Ok((origin_key, known))
+}
+
 /// T1 and T5: the row of an order that did not exist. The caller writes its lines and totals, and then tells the customer
 /// with [`announce`], where the table says so.
 pub(crate) async fn begin(

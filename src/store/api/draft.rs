@@ -126,12 +126,7 @@ pub(crate) async fn create(
     context: &Context<'_>,
     order: NewOrder,
 ) -> Result<Uuid, Fault> {
-    // The fence below the key's memory: a key forgotten after its days still makes no second order.
-    let origin_key = context.key.map(|key| format!("{}:{key}", context.actor));
-    let known: Option<Uuid> = sqlx::query_scalar("select id from orders.orders where origin_key = $1")
-        .bind(&origin_key)
-        .fetch_optional(&mut *conn)
-        .await?;
+    let (origin_key, known) = transition::origin(conn, context).await?;
     if let Some(id) = known {
         return Ok(id);
     }

@@ -102,12 +102,7 @@ pub(super) fn is_plausible(day: NaiveDate) -> bool {
 
 impl Effect for Placing {
     async fn carry_out(mut self, conn: &mut PgConnection, context: &Context<'_>) -> Result<Answer, Fault> {
-        // The fence below the key's memory: a key forgotten after its days still makes no second order.
-        let origin_key = context.key.map(|key| format!("{}:{key}", context.actor));
-        let known: Option<Uuid> = sqlx::query_scalar("select id from orders.orders where origin_key = $1")
-            .bind(&origin_key)
-            .fetch_optional(&mut *conn)
-            .await?;
+        let (origin_key, known) = transition::origin(conn, context).await?;
         if let Some(id) = known {
             return answer(conn, id).await;
         }

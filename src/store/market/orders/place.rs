@@ -130,12 +130,7 @@ impl NewOrder {
 
 impl Effect for Place {
     async fn carry_out(self, conn: &mut PgConnection, context: &Context<'_>) -> Result<Answer, Fault> {
-        // The fence below the key's memory: a key forgotten after its days still makes no second order.
-        let origin_key = context.key.map(|key| format!("{}:{key}", context.actor));
-        let known: Option<Uuid> = sqlx::query_scalar("select id from orders.orders where origin_key = $1")
-            .bind(&origin_key)
-            .fetch_optional(&mut *conn)
-            .await?;
+        let (origin_key, known) = transition::origin(conn, context).await?;
         let id = match known {
             Some(id) => id,
             None => self.write(conn, context, origin_key.as_deref()).await?,
