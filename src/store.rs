@@ -194,24 +194,11 @@ pub async fn connect(settings: &Settings) -> Result<PgPool, StoreError> {
     let pool = PgPoolOptions::new()
         .max_connections(settings.max_connections)
         .acquire_timeout(ATTEMPT_LIMIT)
-        // A connection that was in use just now needs no question before the next one.
-        .test_before_acquire(false)
-        .before_acquire(|connection, used| {
-            Box::pin(async move {
-                if used.idle_for >= ASK_AFTER {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        })
         .connect_lazy_with(options);
     migrate(&pool).await?;
     Ok(pool)
 }
 
-/// How long a connection may have been idle before it is asked whether it still stands. Shorter than PostgreSQL takes to
-/// be stopped and started.
-const ASK_AFTER: Duration = Duration::from_millis(200);
 /// How long one attempt to get a connection may take. Below a caller's patience and above a slow handshake.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(2);
 
