@@ -17,6 +17,7 @@ pub mod drain;
 mod entry;
 mod frame;
 mod journal;
+pub mod office;
 mod open_intent;
 pub mod reconcile;
 pub mod seal;

@@ -62,13 +62,21 @@ pub enum EntryKind {
     Reconciled,
     /// Nobody but a person can find out.
     NeedsOperator,
+    /// The caller was told of a recording, or refused it.
+    Consent,
+    /// What a person found out about an intent of the operator's queue; stands in a chain of the office.
+    Resolved,
+    /// A person's values were made unreadable; stands in a chain of the office.
+    Erasure,
+    /// The oldest months were given up; stands in a chain of the office.
+    Retention,
     /// The last of every call, with the count of its entries; written by the journal.
     CallClosed,
 }
 
 impl EntryKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::CallOpened,
         Self::Intent,
         Self::Attempt,
@@ -77,6 +85,10 @@ impl EntryKind {
         Self::Confirmation,
         Self::Reconciled,
         Self::NeedsOperator,
+        Self::Consent,
+        Self::Resolved,
+        Self::Erasure,
+        Self::Retention,
         Self::CallClosed,
     ];
 
@@ -91,6 +103,10 @@ impl EntryKind {
             Self::Confirmation => "confirmation",
             Self::Reconciled => "reconciled",
             Self::NeedsOperator => "needs_operator",
+            Self::Consent => "consent",
+            Self::Resolved => "resolved",
+            Self::Erasure => "erasure",
+            Self::Retention => "retention",
             Self::CallClosed => "call_closed",
         }
     }
