@@ -12,6 +12,7 @@
 //! Keys per person, erasure and signed heads are not built yet.
 
 pub mod chain;
+pub mod compare;
 pub mod database;
 pub mod drain;
 mod entry;
@@ -19,6 +20,7 @@ mod frame;
 mod journal;
 pub mod office;
 mod open_intent;
+pub mod queue;
 pub mod reconcile;
 pub mod seal;
 mod settings;
