@@ -12,6 +12,7 @@
 //! Keys per person, erasure and signed heads are not built yet.
 
 pub mod chain;
+pub mod crash;
 pub mod database;
 pub mod drain;
 mod entry;
