@@ -13,6 +13,7 @@
 
 pub mod chain;
 pub mod compare;
+pub mod crash;
 pub mod database;
 pub mod drain;
 mod entry;
