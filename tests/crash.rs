@@ -23,8 +23,12 @@ mod child;
 mod disk;
 #[path = "crash/invariants.rs"]
 mod invariants;
+#[path = "crash/kills.rs"]
+mod kills;
 #[path = "crash/matrix.rs"]
 mod matrix;
+#[path = "crash/outages.rs"]
+mod outages;
 #[path = "crash/process.rs"]
 mod process;
 #[path = "crash/proxy.rs"]

@@ -212,9 +212,11 @@ impl State {
             closing: false,
             first_segment: segment,
             opened: None,
+            last_ms: 0,
         });
         call.next_seq = record.seq.saturating_add(1);
         call.last = record.hash;
+        call.last_ms = record.entry.offset_ms;
         let Some(id) = record.entry.request else { return };
         if record.entry.kind == EntryKind::Intent {
             if let Some(intent) = OpenIntent::recovered(record, key) {
