@@ -5,7 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::chain::Record;
-use super::seal::SealKey;
+use super::subjects::Keys;
 use crate::ids::{CallId, Pii, RequestId};
 use crate::orders::ActionRequest;
 
@@ -28,7 +28,7 @@ pub struct OpenIntent {
 
 impl OpenIntent {
     /// The request as it was, to be sent again under the same key. None when the sealed part cannot be read (the
-    /// sealing key is another, or the record is damaged): then only an operator can find out.
+    /// person was erased, the sealing key is another, or the record is damaged): then only an operator can find out.
     pub fn request(&self) -> Option<ActionRequest> {
         // Revealed to be sent to the store once more, as it was the first time.
         let value = self.private.as_ref()?.reveal().clone();
@@ -51,11 +51,8 @@ impl OpenIntent {
     }
 
     /// From an intent that an earlier run wrote.
-    pub(super) fn recovered(record: &Record, key: &SealKey) -> Option<Self> {
-        let private = match (&record.sealed, record.pii_commit) {
-            (Some(sealed), Some(commit)) => key.open(record.call, record.seq, sealed, commit).ok(),
-            _ => None,
-        };
+    pub(super) fn recovered(record: &Record, keys: &Keys) -> Option<Self> {
+        let private = keys.value(record).and_then(Result::ok);
         Self::written(record, private.map(Pii::new))
     }
 }

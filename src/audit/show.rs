@@ -25,6 +25,7 @@ pub fn from_journal(folder: &Path, call: Option<CallId>) -> Result<Vec<Record>, 
             Payload::Record(record) if call.is_none_or(|call| call == record.call) => Some(Record {
                 // Of no use without the key, and no part of what is shown.
                 sealed: None,
+                subject: None,
                 ..*record
             }),
             _ => None,

@@ -38,8 +38,10 @@ pub enum Reason {
     OrdinalGap,
     /// Two calls have one ordinal.
     OrdinalTwice,
-    /// The sealed value is not what the entry commits to.
+    /// The sealed value is not what the entry commits to, or cannot be opened and no erasure names its person.
     SealedMismatch,
+    /// An erasure names a person whose key is still there.
+    NotErased,
     /// The journal has it, PostgreSQL confirmed it, and it is not there.
     MissingInDatabase,
     /// The database has it, and the journal that it came from does not.

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::chains::{Chains, Reason, opening};
 use super::journal::Copied;
-use super::{Finding, Place, Report, VerifyError};
+use super::{Finding, Place, Report, VerifyError, redaction};
 use crate::audit::chain::{Digest, Genesis, Record};
 use crate::audit::database::{self, RowError};
 use crate::audit::journal::Position;
@@ -138,6 +138,7 @@ pub(super) async fn check(
         let detail = "the journal had another record for this place: see audit.conflicts".to_owned();
         report.found(finding(Some(CallId(call)), u32::try_from(seq).ok(), Reason::Conflict, detail));
     }
+    redaction::database(&mut transaction, report).await?;
     let (calls, entries, open) = chains.finish(report);
     report.database_calls = Some(calls);
     report.database_entries = Some(entries);
