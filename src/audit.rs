@@ -12,6 +12,8 @@
 //! [`erase`] makes a person's values unreadable, [`retain`] gives up the oldest months; both leave the chains whole.
 
 pub mod chain;
+pub mod compare;
+pub mod crash;
 pub mod database;
 pub mod drain;
 mod entry;
@@ -20,6 +22,7 @@ mod frame;
 mod journal;
 pub mod office;
 mod open_intent;
+pub mod queue;
 pub mod reconcile;
 
 pub mod seal;

@@ -7,6 +7,7 @@
 -- Migrations, erasures and retention are for the role that owns the tables. Let the server's role own nothing: an owner
 -- can switch triggers off.
 
+-- Made again by 0004.
 DROP VIEW audit.operator_queue;
 
 ALTER TABLE audit.calls RENAME TO calls_0001;
@@ -91,15 +92,6 @@ CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit.calls
 CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit.entries
     FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
 
-CREATE VIEW audit.operator_queue AS
-    SELECT e.call_id, e.seq, e.at, e.action, e.order_id, e.idem_key, e.body ->> 'why' AS why
-      FROM audit.entries e
-     WHERE e.kind = 'needs_operator'
-       AND NOT EXISTS (
-           SELECT 1 FROM audit.entries later
-            WHERE later.call_id = e.call_id AND later.request = e.request AND later.seq > e.seq
-              AND later.kind IN ('reconciled', 'outcome'));
-
 -- Personal values, sealed under their person's key. Deleted by an erasure, and with their month.
 CREATE TABLE audit.pii (
     call_id    uuid        NOT NULL,
@@ -147,7 +139,7 @@ BEGIN
         END IF;
         EXECUTE format('GRANT USAGE ON SCHEMA audit TO %I', name);
         EXECUTE format('GRANT SELECT ON audit.calls, audit.entries, audit.conflicts, audit.drained, audit.pii,
-                            audit.subject_keys, audit.operator_queue, audit.migrations TO %I', name);
+                            audit.subject_keys, audit.migrations TO %I', name);
     END LOOP;
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'audit_writer') THEN
         GRANT INSERT ON audit.calls, audit.entries, audit.conflicts, audit.pii, audit.subject_keys, audit.drained

@@ -15,6 +15,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 
 use super::chain::Record;
+use super::crash;
 use super::journal::{Journal, JournalError, Position, Shared};
 use super::seal::SubjectId;
 use super::settings::Settings;
@@ -148,6 +149,7 @@ impl Copying {
                     let upto = chunk.last().map_or(next, |last| last.1);
                     patient(months.prepare(&self.pool, chunk)).await?;
                     patient(self.insert(chunk, upto)).await?;
+                    crash::point("cp6");
                     self.shared.drained.send_replace(Some(upto));
                 }
                 patient(self.insert(&[], next)).await?;

@@ -10,7 +10,7 @@ use crate::orders::{ActionOutcome, ActionRequest, Evidence};
 
 mod public;
 
-pub(crate) use public::scrubbed;
+pub(crate) use public::{outcome as public_outcome, scrubbed};
 
 /// One entry of a call. Its constructors mask: whatever identifies a person goes to the sealed part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -191,6 +191,11 @@ impl Entry {
     /// Nobody but a person can find out what became of an intent.
     pub fn needs_operator(intent: &OpenIntent, why: &str) -> Self {
         Self::settling(EntryKind::NeedsOperator, intent, json!({ "why": scrubbed(why) }))
+    }
+
+    /// As [`Self::needs_operator`], for a request that is at hand.
+    pub fn needs_operator_of(request: &ActionRequest, why: &str) -> Self {
+        Self::about(EntryKind::NeedsOperator, request, json!({ "why": scrubbed(why) }), 0)
     }
 
     /// The HTTP status that the answer came with.

@@ -271,6 +271,20 @@ impl Journal {
         intents
     }
 
+    /// Whether this intent's outcome is not known.
+    pub fn is_open(&self, call: CallId, id: RequestId) -> bool {
+        self.shared.open.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&(call, id))
+    }
+
+    /// Whoever acted on this intent is done and could not write what came of it: from now on it counts as asked, so
+    /// that the reconciler finds out. Only this run needs to know; the next one looks after every open intent.
+    pub fn leave_open(&self, call: CallId, id: RequestId) {
+        let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(intent) = open.get_mut(&(call, id)) {
+            intent.asked = true;
+        }
+    }
+
     /// Waits until PostgreSQL has everything that is on the disk now. False when that takes longer, for instance
     /// because no [`super::drain::Drain`] is running.
     pub async fn flush_to_database(&self, within: Duration) -> bool {
