@@ -17,6 +17,7 @@ pub mod crash;
 pub mod database;
 pub mod drain;
 mod entry;
+pub mod erase;
 
 mod frame;
 mod journal;
@@ -24,6 +25,7 @@ pub mod office;
 mod open_intent;
 pub mod queue;
 pub mod reconcile;
+pub mod retain;
 
 pub mod seal;
 mod settings;

@@ -9,8 +9,8 @@ use super::entry::EntryKind;
 use super::journal::JournalError;
 use super::seal::SealKey;
 use super::settings::Settings;
-use super::subjects::{self, Keys, Subjects};
 use super::show;
+use super::subjects::{self, Keys, Subjects};
 use crate::ids::{CallId, Pii, RequestId};
 use crate::orders::ActionRequest;
 
@@ -57,9 +57,8 @@ impl OpenIntent {
                 record.entry.kind == EntryKind::Intent && record.entry.request == Some(request)
             });
             if let Some(record) = found {
-                let subjects = Subjects::look(&folder).map_err(|source| {
-                    JournalError::io(&folder, "reading the persons' keys in", source)
-                })?;
+                let subjects = Subjects::look(&folder)
+                    .map_err(|source| JournalError::io(&folder, "reading the persons' keys in", source))?;
                 let private = subjects::value(&key, subjects.as_ref(), &record).and_then(Result::ok);
                 return Ok(Self::written(&record, private.map(Pii::new)));
             }

@@ -11,6 +11,7 @@ use sqlx::postgres::PgPool;
 
 use crate::ids::CallId;
 
+mod anchors;
 mod chains;
 mod database;
 mod journal;

@@ -40,11 +40,12 @@ async fn untrue(pool: &PgPool, said: &Said) -> Option<String> {
             (!written).then(|| format!("I5: {outcome} was told in call {call}, and no outcome says so"))
         }
         "unavailable" => {
-            let done: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM orders.events WHERE idem_key = $1)")
-                .bind(key.to_string())
-                .fetch_one(pool)
-                .await
-                .unwrap();
+            let done: bool =
+                sqlx::query_scalar("SELECT EXISTS (SELECT FROM orders.events WHERE idem_key = $1)")
+                    .bind(key.to_string())
+                    .fetch_one(pool)
+                    .await
+                    .unwrap();
             done.then(|| format!("I5: call {call} was told that request {request} was not done, and it was"))
         }
         "unknown" => None,
@@ -58,7 +59,8 @@ async fn untrue(pool: &PgPool, said: &Said) -> Option<String> {
             .fetch_one(pool)
             .await
             .unwrap();
-            (!written).then(|| format!("I5: {outcome} was told in call {call}, and no read stands in the audit"))
+            (!written)
+                .then(|| format!("I5: {outcome} was told in call {call}, and no read stands in the audit"))
         }
     }
 }
@@ -84,7 +86,8 @@ pub(crate) async fn calls_of(pool: &PgPool, nodes: &[Uuid]) -> Vec<Uuid> {
 /// The journals that these calls stand in.
 pub(crate) async fn journals_of(pool: &PgPool, calls: &BTreeSet<Uuid>) -> Vec<Uuid> {
     let calls: Vec<Uuid> = calls.iter().copied().collect();
-    let found = sqlx::query_scalar("SELECT DISTINCT journal FROM audit.calls WHERE call_id = ANY ($1)").bind(calls);
+    let found =
+        sqlx::query_scalar("SELECT DISTINCT journal FROM audit.calls WHERE call_id = ANY ($1)").bind(calls);
     found.fetch_all(pool).await.unwrap()
 }
 

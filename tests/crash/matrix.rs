@@ -63,7 +63,8 @@ fn at_every_crash_point_nothing_is_lost_doubled_or_told_wrongly() {
         for running in running {
             results.push(running.await.unwrap());
         }
-        let alone = orderline::audit::verify::Sources { database: Some(shop.pool.clone()), ..Default::default() };
+        let alone =
+            orderline::audit::verify::Sources { database: Some(shop.pool.clone()), ..Default::default() };
         let report = orderline::audit::verify::verify(alone).await.unwrap();
         println!("{}", table(&results));
         let slowest = results.iter().map(|result| result.settled_ms).max().unwrap();
@@ -167,12 +168,7 @@ async fn run(shop: &'static Shop, cell: Cell) -> Came {
 }
 
 /// The life that ends at the crash point; what it said.
-async fn first_life(
-    mut child: Running,
-    proxy: &Proxy,
-    cell: Cell,
-    broken: &mut Vec<String>,
-) -> Vec<String> {
+async fn first_life(mut child: Running, proxy: &Proxy, cell: Cell, broken: &mut Vec<String>) -> Vec<String> {
     if child.says("ready", LIFE).await.is_none() {
         broken.push(format!("the child did not come to its change: {:?}", child.kill().await));
         return Vec::new();
@@ -215,7 +211,8 @@ async fn settled(pool: &PgPool, call: CallId, place: u32) -> String {
     match entries.last() {
         None => "never asked".to_owned(),
         Some((kind, outcome, how)) => {
-            let parts = [Some(kind.replace('_', " ")), outcome.clone(), how.as_ref().map(|how| format!("({how})"))];
+            let parts =
+                [Some(kind.replace('_', " ")), outcome.clone(), how.as_ref().map(|how| format!("({how})"))];
             parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
         }
     }

@@ -19,6 +19,7 @@ use super::{Finding, Place, Report};
 use crate::audit::chain::{Digest, Record};
 use crate::audit::entry::EntryKind;
 use crate::audit::journal::JournalError;
+use crate::audit::retain::NEWEST;
 use crate::audit::seal::{SealError, SealKey, SealedBox, SubjectId, WrappedKey};
 use crate::audit::subjects::{self, Subjects};
 use crate::audit::{office, show};
@@ -37,6 +38,8 @@ pub(super) struct Values {
     unread: Vec<Unread>,
     /// Keys that PostgreSQL holds, by when they were made.
     kept: Vec<(SubjectId, DateTime<Utc>)>,
+    /// When the journal's old entries were written: PostgreSQL may have given them up.
+    old: HashMap<(CallId, u32), DateTime<Utc>>,
 }
 
 #[derive(Clone, Debug)]
@@ -84,6 +87,11 @@ impl Values {
         Ok(())
     }
 
+    /// When an entry of the journal was written, if that is so long ago that a retention may have given it up.
+    pub(super) fn written(&self, call: CallId, seq: u32) -> Option<DateTime<Utc>> {
+        self.old.get(&(call, seq)).copied()
+    }
+
     fn erasure(&mut self, kind: EntryKind, at: DateTime<Utc>, body: &Value) {
         if kind != EntryKind::Erasure {
             return;
@@ -100,6 +108,9 @@ impl Values {
 /// One record of a journal.
 pub(super) fn record(opener: Option<&Opener>, record: &Record, report: &mut Report) {
     let values = &mut report.values;
+    if record.at < Utc::now() - NEWEST {
+        values.old.insert((record.call, record.seq), record.at);
+    }
     values.erasure(record.entry.kind, record.at, &record.entry.body);
     if record.entry.kind == EntryKind::CallOpened
         && let Some(subject) = record.entry.body.get("subject")
