@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::entry::Entry;
-use super::seal::SealedBox;
+use super::seal::{SealedBox, SubjectId};
 use crate::ids::CallId;
 
 /// A SHA-256, in hex wherever it is text.
@@ -33,9 +33,13 @@ pub struct Record {
     /// The commitment to `sealed`; public and hashed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pii_commit: Option<Digest>,
-    /// Personal values; journal only, not hashed.
+    /// Personal values; not hashed, kept apart in PostgreSQL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<SealedBox>,
+    /// Whose key opens `sealed`: what the call's opening says in its hashed body, repeated for the case that the
+    /// opening stands in a segment that is gone. Not hashed here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectId>,
     /// The hash before this one: the previous entry's, or the call's h0.
     pub prev: Digest,
     /// This entry's.
@@ -79,12 +83,12 @@ impl Record {
         entry: Entry,
         sealed: Option<super::seal::Sealed>,
     ) -> Self {
-        let (pii_commit, sealed) = match sealed {
-            Some(sealed) => (Some(sealed.commit), Some(sealed.sealed)),
-            None => (None, None),
+        let (pii_commit, sealed, subject) = match sealed {
+            Some(sealed) => (Some(sealed.commit), Some(sealed.sealed), Some(sealed.subject)),
+            None => (None, None, None),
         };
         let at = whole_micros(at);
-        let mut record = Self { call, seq, at, entry, pii_commit, sealed, prev, hash: prev };
+        let mut record = Self { call, seq, at, entry, pii_commit, sealed, subject, prev, hash: prev };
         record.hash = record.expected_hash();
         record
     }

@@ -80,6 +80,7 @@ pub(crate) fn record(row: &PgRow) -> Result<Record, RowError> {
             None => None,
         },
         sealed: None,
+        subject: None,
         prev: columns.hash("prev")?,
         hash: columns.hash("hash")?,
     })

@@ -22,9 +22,11 @@ use super::open_intent::OpenIntent;
 use super::seal::SealKey;
 use super::settings::Settings;
 use super::storage::{Disk, Storage};
+use super::subjects::{Keys, Subjects};
 use crate::ids::{CallId, PhoneNumber, RequestId};
 
 mod appender;
+mod opening;
 pub(crate) mod recovery;
 pub(crate) mod segments;
 mod writer;
@@ -167,7 +169,10 @@ impl Journal {
         let key_path = settings.key_path();
         let key = SealKey::load_or_make(&key_path)
             .map_err(|source| JournalError::io(&key_path, "reading the sealing key", source))?;
-        let state = recovery::recover(settings, &key)?;
+        let subjects = Subjects::open(&settings.journal)
+            .map_err(|source| JournalError::io(&settings.journal, "reading the persons' keys in", source))?;
+        let keys = Keys { node: key, subjects };
+        let state = recovery::recover(settings, &keys)?;
         let mut recovered = state.report;
         let shared = Arc::new(Shared {
             clock,
@@ -192,7 +197,7 @@ impl Journal {
                 previous: state.previous,
                 current: None,
             },
-            key,
+            keys,
             calls: state.calls,
             next_ordinal: state.next_ordinal,
         };
@@ -203,7 +208,8 @@ impl Journal {
         Ok((journal, recovered))
     }
 
-    /// Opens a call's chain; the caller's number is written masked. Resolves when it is on the disk.
+    /// Opens a call's chain; the caller's number is written masked, and what the call seals is sealed under the key of
+    /// this caller. Without a number the caller is a person for this call alone. Resolves when it is on the disk.
     ///
     /// # Errors
     /// The call was opened before, or could not be written.
@@ -213,8 +219,7 @@ impl Journal {
         caller: Option<&PhoneNumber>,
         started_at: DateTime<Utc>,
     ) -> Result<(), JournalError> {
-        let caller = caller.map(ToString::to_string);
-        self.open_chain(call, caller, started_at, false).await
+        self.open_chain(call, caller.cloned(), started_at, false).await
     }
 
     /// Opens the chain of an administrative act ([`super::office`]); its first entry says `"office": true`.
@@ -225,7 +230,7 @@ impl Journal {
     async fn open_chain(
         &self,
         call: CallId,
-        caller: Option<String>,
+        caller: Option<PhoneNumber>,
         started_at: DateTime<Utc>,
         office: bool,
     ) -> Result<(), JournalError> {

@@ -25,9 +25,13 @@ pub struct Settings {
     pub backlog_max_bytes: u64,
     /// Days that a segment is kept after PostgreSQL has confirmed all of it. Default 7.
     pub grace_days: u32,
-    /// File with the 32-byte key that seals personal values in the journal. Made on first start. Default: `seal.key`
-    /// in the journal's folder; a path on another volume keeps a stolen journal unreadable. Lost, the sealed values
-    /// are lost with it, and open intents go to an operator.
+    /// Whole months that `orderline audit retain` keeps in PostgreSQL, 1 to 1200. Default 36, three years. Nothing is
+    /// given up until that command runs.
+    pub retention_months: u32,
+    /// File with the node's 32-byte key, under which the persons' keys are wrapped (`subjects.keys` in the journal's
+    /// folder, and PostgreSQL). Made on first start. Default: `seal.key` in the journal's folder; a path on another
+    /// volume keeps a stolen journal unreadable. Lost, the sealed values are lost with it, and open intents go to an
+    /// operator. A backup of `subjects.keys` outlives an erasure: keep none longer than your erasures may take.
     pub key_file: Option<PathBuf>,
 }
 
@@ -40,6 +44,7 @@ impl Default for Settings {
             free_space_floor_bytes: 256 << 20,
             backlog_max_bytes: 1 << 30,
             grace_days: 7,
+            retention_months: 36,
             key_file: None,
         }
     }
@@ -71,6 +76,10 @@ impl Settings {
                 )),
                 Err(error) => problems.push(format!("audit.database_url: expected postgres://…: {error}")),
             }
+        }
+        if !(1..=1200).contains(&self.retention_months) {
+            problems
+                .push(format!("audit.retention_months: expected 1 to 1200, found {}", self.retention_months));
         }
         let least = 2 * super::journal::SEGMENT_BYTES;
         if self.backlog_max_bytes < least {
@@ -104,10 +113,11 @@ mod tests {
             database_url: Some("mysql://user:hunter2@host/db".into()),
             node: String::new(),
             backlog_max_bytes: 1,
+            retention_months: 0,
             ..Settings::default()
         };
         let problems = settings.problems();
-        assert_eq!(problems.len(), 4, "{problems:?}");
+        assert_eq!(problems.len(), 5, "{problems:?}");
         assert!(!problems.join("\n").contains("hunter2"), "{problems:?}");
     }
 }

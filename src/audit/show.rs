@@ -19,7 +19,7 @@ pub fn from_journal(folder: &Path, call: Option<CallId>) -> Result<Vec<Record>, 
     each(folder, |record| {
         if call.is_none_or(|call| call == record.call) {
             // Of no use without the key, and no part of what is shown.
-            records.push(Record { sealed: None, ..record });
+            records.push(Record { sealed: None, subject: None, ..record });
         }
     })?;
     Ok(records)
@@ -37,7 +37,7 @@ pub(super) fn sealed_records(folder: &Path, call: CallId) -> Result<Vec<Record>,
 }
 
 /// Every record of the journal in the order they were written, a segment in memory at a time.
-fn each(folder: &Path, mut take: impl FnMut(Record)) -> Result<(), JournalError> {
+pub(super) fn each(folder: &Path, mut take: impl FnMut(Record)) -> Result<(), JournalError> {
     let numbers = segments::list(folder)
         .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
     let extents = recovery::extents(folder, &numbers)?;

@@ -11,9 +11,11 @@ use sqlx::postgres::PgPool;
 
 use crate::ids::CallId;
 
+mod anchors;
 mod chains;
 mod database;
 mod journal;
+mod redaction;
 
 pub use chains::Reason;
 
@@ -30,12 +32,18 @@ pub struct Report {
     pub open_calls: u64,
     /// How many entries' sealed values were opened and compared with their commitment.
     pub sealed_checked: u64,
+    /// The same of PostgreSQL's copies of them.
+    pub database_sealed_checked: u64,
+    /// How many entries' values were erased, each by an act that names its person.
+    pub redacted: u64,
     /// What is wrong, the first found first; at most [`FINDINGS_MAX`].
     pub findings: Vec<Finding>,
     /// How many more there are.
     pub findings_left_out: u64,
     /// What could not be checked and why, and what is worth knowing.
     pub notes: Vec<String>,
+    #[serde(skip)]
+    values: redaction::Values,
 }
 
 /// One thing that is wrong.
@@ -86,9 +94,11 @@ pub enum VerifyError {
 /// A source that cannot be read; what is in it is no error but a finding.
 pub async fn verify(sources: Sources) -> Result<Report, VerifyError> {
     let mut report = Report::default();
+    report.values.key.clone_from(&sources.key);
     let copied = match sources.journal {
         Some(folder) => {
             let checking = tokio::task::spawn_blocking(move || {
+                report.values.read_office(&folder)?;
                 journal::check(&folder, sources.key.as_deref(), &mut report).map(|copied| (report, copied))
             });
             let (checked, copied) = match checking.await {
@@ -104,6 +114,7 @@ pub async fn verify(sources: Sources) -> Result<Report, VerifyError> {
     if let Some(pool) = sources.database {
         database::check(&pool, copied, &mut report).await?;
     }
+    redaction::settle(&mut report);
     Ok(report)
 }
 
@@ -135,6 +146,9 @@ impl std::fmt::Display for Report {
         }
         if self.open_calls > 0 {
             writeln!(f, "{} calls are not closed", self.open_calls)?;
+        }
+        if self.redacted > 0 {
+            writeln!(f, "{} redacted", self.redacted)?;
         }
         for note in &self.notes {
             writeln!(f, "note: {note}")?;

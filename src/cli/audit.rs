@@ -14,7 +14,9 @@ use crate::audit::{Record, Settings, database, show};
 use crate::config::Config;
 use crate::ids::CallId;
 
+mod erase;
 mod reconcile;
+mod retain;
 
 /// Arguments of `orderline audit`.
 #[derive(Clone, Debug, clap::Args)]
@@ -47,6 +49,10 @@ enum AuditCommand {
     /// Compare with the reference store's own book of changes: each change has its intent, each success its change. Exit
     /// status: 0 they agree, 1 they do not, 2 could not be compared.
     Reconcile(reconcile::ReconcileArgs),
+    /// Make a person's values unreadable: keys, sealed values and recordings. Every chain stays whole.
+    Erase(erase::EraseArgs),
+    /// Drop the oldest months of PostgreSQL's copy. What is kept still verifies.
+    Retain(retain::RetainArgs),
     /// Every entry's public part, one JSON document for each, oldest call first.
     Export {
         #[command(flatten)]
@@ -81,6 +87,8 @@ enum Only {
 pub async fn run(config: &Config, args: AuditArgs) -> anyhow::Result<ExitCode> {
     let settings = &config.audit;
     match args.command {
+        AuditCommand::Erase(args) => erase::run(config, &args).await,
+        AuditCommand::Retain(args) => retain::run(config, &args).await,
         AuditCommand::Reconcile(args) => Ok(reconcile::run(config, &args).await),
         AuditCommand::Verify { place, json } => Ok(verify(&Places::of(settings, &place), json).await),
         AuditCommand::Show { call, place, json } => {

@@ -11,8 +11,9 @@ use crate::audit::chain::Record;
 use crate::audit::entry::EntryKind;
 use crate::audit::frame::{self, Extent, Payload, Scan, Tail};
 use crate::audit::open_intent::OpenIntent;
-use crate::audit::seal::SealKey;
+use crate::audit::seal::SubjectId;
 use crate::audit::settings::Settings;
+use crate::audit::subjects::Keys;
 use crate::ids::{CallId, RequestId};
 
 /// Everything that the writer starts from.
@@ -83,7 +84,7 @@ fn read_header(folder: &Path, number: u64) -> Result<Option<frame::Header>, Jour
 }
 
 /// Reads the whole folder, cuts a torn tail and drops an empty last segment.
-pub(super) fn recover(settings: &Settings, key: &SealKey) -> Result<State, JournalError> {
+pub(super) fn recover(settings: &Settings, keys: &Keys) -> Result<State, JournalError> {
     let folder = &settings.journal;
     let mut numbers = segments::list(folder)
         .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
@@ -104,7 +105,7 @@ pub(super) fn recover(settings: &Settings, key: &SealKey) -> Result<State, Journ
         let last = index + 1 == numbers.len();
         let counted = extents.get(number).copied();
         let segment = read_segment(folder, *number, counted)?;
-        state.read(settings, key, &mut open, &segment)?;
+        state.read(settings, keys, &mut open, &segment)?;
         let path = segments::path(folder, *number);
         match segment.scan.tail {
             Tail::Torn { at } if last => {
@@ -163,7 +164,7 @@ impl State {
     fn read(
         &mut self,
         settings: &Settings,
-        key: &SealKey,
+        keys: &Keys,
         open: &mut BTreeMap<(CallId, RequestId), OpenIntent>,
         segment: &ReadSegment,
     ) -> Result<(), JournalError> {
@@ -180,7 +181,7 @@ impl State {
                     self.journal = header.journal;
                     self.next_ordinal = self.next_ordinal.max(header.next_ordinal);
                 }
-                Payload::Record(record) => self.take(key, open, record, segment.number),
+                Payload::Record(record) => self.take(keys, open, record, segment.number),
             }
         }
         Ok(())
@@ -188,7 +189,7 @@ impl State {
 
     fn take(
         &mut self,
-        key: &SealKey,
+        keys: &Keys,
         open: &mut BTreeMap<(CallId, RequestId), OpenIntent>,
         record: &Record,
         segment: u64,
@@ -214,13 +215,18 @@ impl State {
             first_segment: segment,
             opened: None,
             last_ms: 0,
+            subject: SubjectId(record.call.0),
+            key: None,
         });
+        if let Some(subject) = record.subject.or_else(|| subject_of(record)) {
+            call.subject = subject;
+        }
         call.next_seq = record.seq.saturating_add(1);
         call.last = record.hash;
         call.last_ms = record.entry.offset_ms;
         let Some(id) = record.entry.request else { return };
         if record.entry.kind == EntryKind::Intent {
-            if let Some(intent) = OpenIntent::recovered(record, key) {
+            if let Some(intent) = OpenIntent::recovered(record, keys) {
                 call.open.insert(id);
                 open.insert((record.call, id), intent);
             }
@@ -254,6 +260,11 @@ fn drop_unborn(folder: &Path, numbers: &mut Vec<u64>) -> Result<(), JournalError
         numbers.pop();
     }
     Ok(())
+}
+
+/// Whom a call's opening names.
+fn subject_of(record: &Record) -> Option<SubjectId> {
+    serde_json::from_value(record.entry.body.get("subject")?.clone()).ok()
 }
 
 fn cut(path: &Path, bytes: u64) -> Result<(), JournalError> {

@@ -184,7 +184,8 @@ async fn a_journal_cut_at_every_byte_of_its_last_two_frames_opens_with_what_was_
     assert_eq!(outcome.end as usize, bytes.len(), "shutdown cut the zeros");
 
     let cut_folder = tempfile::tempdir().unwrap();
-    let key = SealKey::load_or_make(&folder.path().join("seal.key")).unwrap();
+    let node = SealKey::load_or_make(&folder.path().join("seal.key")).unwrap();
+    let keys = Keys { node, subjects: Subjects::open(folder.path()).unwrap() };
     for cut in opened.end..=outcome.end {
         // A cut as a crash leaves it: half with the preallocated zeros behind, half without.
         let mut torn = bytes[..cut as usize].to_vec();
@@ -192,7 +193,7 @@ async fn a_journal_cut_at_every_byte_of_its_last_two_frames_opens_with_what_was_
             torn.resize(torn.len() + 100, 0);
         }
         std::fs::write(segments::path(cut_folder.path(), 1), &torn).unwrap();
-        let state = recovery::recover(&settings(cut_folder.path()), &key).unwrap();
+        let state = recovery::recover(&settings(cut_folder.path()), &keys).unwrap();
         let (open, whole) = match cut {
             _ if cut == outcome.end => (0, outcome.end),
             _ if cut >= intent.end => (1, intent.end),

@@ -8,18 +8,20 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::appender::Appender;
+use super::opening::{accepted_at, opening};
 use super::{JournalError, ReadOnly, Receipt, Shared};
 use crate::audit::chain::{Digest, Genesis, Record, whole_micros};
 use crate::audit::entry::{Entry, EntryKind};
 use crate::audit::frame::Payload;
 use crate::audit::open_intent::OpenIntent;
-use crate::audit::seal::SealKey;
+use crate::audit::seal::{SubjectId, SubjectKey};
 use crate::audit::settings::Settings;
-use crate::ids::{CallId, RequestId};
+use crate::audit::subjects::Keys;
+use crate::ids::{CallId, PhoneNumber, RequestId};
 
 /// What the writer answers.
 pub(super) type Answer = Result<Receipt, JournalError>;
@@ -28,7 +30,7 @@ pub(super) type Answer = Result<Receipt, JournalError>;
 pub(super) enum Command {
     Open {
         call: CallId,
-        caller: Option<String>,
+        caller: Option<PhoneNumber>,
         started_at: DateTime<Utc>,
         /// An administrative act, no call.
         office: bool,
@@ -64,6 +66,10 @@ pub(super) struct CallState {
     pub(super) opened: Option<Instant>,
     /// The offset of its last entry, in milliseconds.
     pub(super) last_ms: u64,
+    /// Whose values the call's are.
+    pub(super) subject: SubjectId,
+    /// Their key: taken when the call is opened, or with the first value to be sealed.
+    pub(super) key: Option<Arc<SubjectKey>>,
 }
 
 /// What a writer starts with.
@@ -71,7 +77,7 @@ pub(super) struct Start {
     /// The folder's lock: released when the thread ends.
     pub(super) lock: std::fs::File,
     pub(super) segments: Appender,
-    pub(super) key: SealKey,
+    pub(super) keys: Keys,
     pub(super) calls: HashMap<CallId, CallState>,
     pub(super) next_ordinal: u64,
 }
@@ -220,7 +226,7 @@ impl Writer {
     fn open(
         &mut self,
         call: CallId,
-        caller: Option<String>,
+        caller: Option<PhoneNumber>,
         started_at: DateTime<Utc>,
         office: bool,
         batch: &mut Batch,
@@ -231,6 +237,13 @@ impl Writer {
         if self.with.calls.contains_key(&call) {
             return Err(JournalError::OpenedBefore(call));
         }
+        let (subject, key) = match &caller {
+            None => (SubjectId(call.0), None),
+            Some(number) => {
+                let (subject, key) = self.with.keys.of_person(number).map_err(|error| self.no_keys(error))?;
+                (subject, Some(Arc::new(key)))
+            }
+        };
         let started_at = whole_micros(started_at);
         let genesis = Genesis {
             journal: self.shared.id,
@@ -248,12 +261,14 @@ impl Writer {
             first_segment: self.with.segments.number(),
             opened: Some(accepted_at(started_at, self.shared.now())),
             last_ms: 0,
+            subject,
+            key,
         };
         batch.before.entry(call).or_insert(None);
         batch.ordinal_before.get_or_insert(self.with.next_ordinal);
         self.with.calls.insert(call, state);
         self.with.next_ordinal += 1;
-        let body = opening(&genesis, caller, office);
+        let body = opening(&genesis, caller.as_ref(), subject, office);
         self.write(call, Entry::new(EntryKind::CallOpened, body, 0), batch)
     }
 
@@ -299,10 +314,18 @@ impl Writer {
         // What is found out afterwards carries its intent's offset: within a call the offset never goes back.
         entry.offset_ms = entry.offset_ms.max(state.last_ms);
         let private = entry.private.clone();
-        // Revealed to be sealed.
-        let sealed = match &private {
-            Some(value) => Some(self.with.key.seal(call, state.next_seq, value.reveal())?),
-            None => None,
+        if private.is_some() && state.key.is_none() {
+            let key = self.with.keys.of_call(call, state.subject).map_err(|error| {
+                JournalError::io(self.with.keys.subjects.path(), "using the persons' keys in", error)
+            })?;
+            state.key = key.map(Arc::new);
+        }
+        // Revealed to be sealed. Of a person who was erased nothing more is kept.
+        let sealed = match (&private, &state.key) {
+            (Some(value), Some(key)) => {
+                Some(key.seal(state.subject, call, state.next_seq, value.reveal())?)
+            }
+            _ => None,
         };
         let record = Record::new(call, state.next_seq, self.shared.now(), state.last, entry, sealed);
         let receipt = Receipt { seq: record.seq, hash: record.hash };
@@ -382,7 +405,9 @@ impl Writer {
 
     fn persist(&mut self, payloads: &[Vec<u8>]) -> io::Result<()> {
         let began = Instant::now();
-        match self.with.segments.append(payloads, self.with.next_ordinal) {
+        // A new person's key is on the disk before anything that is sealed under it.
+        let keys = self.with.keys.subjects.sync();
+        match keys.and_then(|()| self.with.segments.append(payloads, self.with.next_ordinal)) {
             Ok(end) => {
                 self.shared.durable.send_replace(end);
                 metrics::counter!("audit_journal_entries_total").increment(payloads.len() as u64);
@@ -394,6 +419,10 @@ impl Writer {
                 Err(error)
             }
         }
+    }
+
+    fn no_keys(&self, error: io::Error) -> JournalError {
+        JournalError::io(self.with.keys.subjects.path(), "using the persons' keys in", error)
     }
 
     fn apply(&self, changes: Vec<Change>) {
@@ -449,28 +478,6 @@ impl Writer {
         metrics::gauge!("audit_journal_backlog_bytes").set(backlog as f64);
         backlog
     }
-}
-
-/// A call's chain is opened with its first action: what passed since its accept, on the monotonic clock.
-fn accepted_at(started_at: DateTime<Utc>, today: DateTime<Utc>) -> Instant {
-    let now = Instant::now();
-    let age = today.signed_duration_since(started_at).to_std().unwrap_or_default();
-    now.checked_sub(age).unwrap_or(now)
-}
-
-/// The public part of a call's first entry: what its h0 is made of, and the masked number.
-fn opening(genesis: &Genesis, caller: Option<String>, office: bool) -> Value {
-    let mut body = json!({
-        "journal": genesis.journal,
-        "node": genesis.node,
-        "ordinal": genesis.ordinal,
-        "started_at": genesis.started_at,
-        "caller": caller,
-    });
-    if office {
-        body["office"] = json!(true);
-    }
-    body
 }
 
 /// How often free space and backlog are looked at.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::anchors::Anchors;
 use super::{Finding, Place, Report};
 use crate::audit::chain::{Digest, Genesis, Record};
 use crate::audit::entry::EntryKind;
@@ -38,8 +39,10 @@ pub enum Reason {
     OrdinalGap,
     /// Two calls have one ordinal.
     OrdinalTwice,
-    /// The sealed value is not what the entry commits to.
+    /// The sealed value is not what the entry commits to, or cannot be opened and no erasure names its person.
     SealedMismatch,
+    /// An erasure names a person whose key is still there.
+    NotErased,
     /// The journal has it, PostgreSQL confirmed it, and it is not there.
     MissingInDatabase,
     /// The database has it, and the journal that it came from does not.
@@ -73,6 +76,8 @@ pub(super) struct Chains {
     place: Place,
     /// The first entries may be gone with an old, drained segment.
     pub(super) may_begin_late: bool,
+    /// What retentions gave up.
+    pub(super) anchors: Anchors,
     calls: HashMap<CallId, Chain>,
     ordinals: HashMap<Uuid, BTreeMap<u64, CallId>>,
     entries: u64,
@@ -80,7 +85,14 @@ pub(super) struct Chains {
 
 impl Chains {
     pub(super) fn new(place: Place) -> Self {
-        Self { place, may_begin_late: false, calls: HashMap::new(), ordinals: HashMap::new(), entries: 0 }
+        Self {
+            place,
+            may_begin_late: false,
+            anchors: Anchors::default(),
+            calls: HashMap::new(),
+            ordinals: HashMap::new(),
+            entries: 0,
+        }
     }
 
     pub(super) fn follow(&mut self, record: &Record, report: &mut Report) {
@@ -112,7 +124,7 @@ impl Chains {
                         "expected journal, node, ordinal and started_at, found something else".to_owned(),
                     ),
                 }
-            } else if !self.may_begin_late {
+            } else if !self.may_begin_late && !self.anchors.begins(record) {
                 found(Reason::NotOpened, format!("expected call_opened, found {}", record.entry.kind.name()));
             }
             self.calls.insert(
@@ -129,8 +141,10 @@ impl Chains {
         if chain.closed {
             found(Reason::AfterClose, format!("expected nothing, found {}", record.entry.kind.name()));
         } else if record.seq != chain.next_seq {
-            found(Reason::Gap, format!("expected seq {}, found {}", chain.next_seq, record.seq));
-            chain.broken = true;
+            if !self.anchors.begins(record) {
+                found(Reason::Gap, format!("expected seq {}, found {}", chain.next_seq, record.seq));
+                chain.broken = true;
+            }
         } else if record.prev != chain.last {
             let detail = format!("expected to follow {}, found {}", chain.last, record.prev);
             found(Reason::ChainBroken, detail);
@@ -151,6 +165,7 @@ impl Chains {
         for (journal, ordinals) in &self.ordinals {
             let mut next = if self.may_begin_late { ordinals.keys().next().copied().unwrap_or(1) } else { 1 };
             for (ordinal, call) in ordinals {
+                next = self.anchors.expected(*journal, next, *ordinal);
                 if *ordinal != next {
                     report.found(Finding {
                         place: self.place,
@@ -164,6 +179,11 @@ impl Chains {
                 }
                 next = ordinal.saturating_add(1);
             }
+        }
+        for (journal, first) in self.anchors.missing(&self.ordinals) {
+            let detail = format!("expected call {first} of journal {journal}, which a retention kept");
+            let (place, reason) = (self.place, Reason::OrdinalGap);
+            report.found(Finding { place, call: None, seq: None, reason, detail });
         }
         let open = self.calls.values().filter(|chain| !chain.closed).count() as u64;
         (self.calls.len() as u64, self.entries, open)

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::chains::{Chains, Reason};
-use super::{Finding, Place, Report};
+use super::{Finding, Place, Report, redaction};
 use crate::audit::chain::Digest;
 use crate::audit::frame::{Header, Payload, Tail};
 use crate::audit::journal::{JournalError, Position, recovery, segments};
-use crate::audit::seal::SealKey;
 use crate::ids::CallId;
 
 /// What the database should hold of this journal.
@@ -25,17 +24,7 @@ pub(super) fn check(folder: &Path, key: Option<&Path>, report: &mut Report) -> R
     let numbers = segments::list(folder)
         .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
     let extents = recovery::extents(folder, &numbers)?;
-    let key = match key {
-        // Never made here: a key that was just made opens nothing.
-        Some(path) if path.exists() => Some(
-            SealKey::load_or_make(path)
-                .map_err(|source| JournalError::io(path, "reading the sealing key", source))?,
-        ),
-        _ => {
-            report.notes.push("the sealed values were not checked: their key is not here".to_owned());
-            None
-        }
-    };
+    let opener = redaction::opener(folder, key, report)?;
     if live {
         report.notes.push("a server is writing the journal: its last batch may be missing here".to_owned());
     }
@@ -83,18 +72,7 @@ pub(super) fn check(folder: &Path, key: Option<&Path>, report: &mut Report) -> R
         for found in &segment.scan.frames {
             let Payload::Record(record) = &found.payload else { continue };
             chains.follow(record, report);
-            if let (Some(key), Some(sealed), Some(commit)) = (&key, &record.sealed, record.pii_commit) {
-                match key.open(record.call, record.seq, sealed, commit) {
-                    Ok(_) => report.sealed_checked += 1,
-                    Err(error) => report.found(Finding {
-                        place: Place::Journal,
-                        call: Some(record.call),
-                        seq: Some(record.seq),
-                        reason: Reason::SealedMismatch,
-                        detail: error.to_string(),
-                    }),
-                }
-            }
+            redaction::record(opener.as_ref(), record, report);
             let behind = Position { segment: *number, offset: found.end };
             copied.records.insert((record.call, record.seq), (record.hash, behind));
         }
