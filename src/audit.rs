@@ -9,13 +9,16 @@
 //! Values about a person are not written in clear: the public part of an entry carries masked telephone numbers and
 //! a commitment (HMAC-SHA256 with a random salt of its own), and the values themselves stand sealed (AES-256-GCM) in
 //! the journal only, because resolving an open intent after a crash needs the request as it was. See [`seal`].
-//! Keys per person, erasure and signed heads are not built yet.
+//! Keys per person and erasure are not built yet.
+//!
+//! [`heads`] signs where all chains stand, so that a history made anew as a whole shows, too.
 
 pub mod chain;
 pub mod database;
 pub mod drain;
 mod entry;
 mod frame;
+pub mod heads;
 mod journal;
 mod open_intent;
 pub mod reconcile;
@@ -29,7 +32,7 @@ pub use chain::{Digest, Record};
 pub use entry::{Entry, EntryKind};
 pub use journal::{Journal, JournalError, Position, ReadOnly, Receipt, Recovered};
 pub use open_intent::OpenIntent;
-pub use settings::Settings;
+pub use settings::{HeadSinks, Settings};
 
 /// Makes the audit's tables, in the schema `audit` of their own.
 ///

@@ -13,6 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::chain::Record;
+use super::heads::{Head, Standing};
 
 /// What a frame carries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +22,7 @@ pub(crate) enum Payload {
     /// The first of every segment.
     Segment(Header),
     Record(Box<Record>),
+    Head(Box<Head>),
 }
 
 /// How a segment begins.
@@ -37,6 +39,9 @@ pub(crate) struct Header {
     pub next_ordinal: u64,
     /// The segment before this one and how many of its bytes count: what follows was never acknowledged.
     pub previous: Option<Extent>,
+    /// Where the heads stood, so that older segments may go. None in segments from before there were heads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads: Option<Standing>,
 }
 
 /// The part of a segment that counts.
@@ -136,6 +141,11 @@ pub(crate) fn scan_from(bytes: &[u8], base: u64) -> Scan {
     Scan { frames, tail, end }
 }
 
+/// The frame that the bytes begin with.
+pub(crate) fn first(bytes: &[u8]) -> Option<Payload> {
+    decode(bytes, 0, 0).map(|(payload, ..)| payload)
+}
+
 /// The payload at a place, the start of its batch in the segment, and where its frame ends in the bytes.
 fn decode(bytes: &[u8], at: usize, base: u64) -> Option<(Payload, u32, usize)> {
     let head: &[u8; HEAD_BYTES] = bytes.get(at..)?.first_chunk()?;
@@ -179,7 +189,7 @@ mod tests {
     fn header(segment: u64) -> Payload {
         let journal = uuid::Uuid::from_u128(1);
         let node = "n".to_owned();
-        Payload::Segment(Header { version: 1, journal, node, segment, next_ordinal: 1, previous: None })
+        Payload::Segment(Header { version: 1, journal, node, segment, next_ordinal: 1, previous: None, heads: None })
     }
 
     /// Two batches: frames 1 and 2, then 3 and 4, and zeros to the end.

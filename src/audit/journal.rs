@@ -18,6 +18,8 @@ use uuid::Uuid;
 
 use super::chain::Digest;
 use super::entry::Entry;
+use super::heads::file::HeadsFile;
+use super::heads::keeper::{Keeper, Pace};
 use super::open_intent::OpenIntent;
 use super::seal::SealKey;
 use super::settings::Settings;
@@ -25,6 +27,7 @@ use super::storage::{Disk, Storage};
 use crate::ids::{CallId, PhoneNumber, RequestId};
 
 mod appender;
+mod heads;
 pub(crate) mod recovery;
 pub(crate) mod segments;
 mod writer;
@@ -48,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) durable: watch::Sender<Position>,
     /// Where the records end that PostgreSQL has confirmed; none until it was asked.
     pub(crate) drained: watch::Sender<Option<Position>>,
+    /// Where the whole notes of the file `heads` end.
+    pub(crate) heads: watch::Sender<u64>,
     /// Where the records ended when this run began.
     began: Position,
     /// The first segment that an unfinished call stands in.
@@ -152,6 +157,17 @@ impl Journal {
         let key = SealKey::load_or_make(&key_path)
             .map_err(|source| JournalError::io(&key_path, "reading the sealing key", source))?;
         let state = recovery::recover(settings, &key)?;
+        let head_key = settings.signing_key_path();
+        let pace = Pace {
+            every: Duration::from_secs(u64::from(settings.head_every_s)),
+            entries: settings.head_every_entries,
+        };
+        let appended = state.heads.standing.clone();
+        let keeper =
+            Keeper::new(state.journal, &settings.node, &head_key, pace, state.heads, Instant::now())
+                .map_err(|source| JournalError::io(&head_key, "reading the signing key", source))?;
+        let heads_file = HeadsFile::open(&settings.journal, state.notes)
+            .map_err(|source| JournalError::io(&settings.journal, "writing the file of heads in", source))?;
         let mut recovered = state.report;
         let shared = Arc::new(Shared {
             folder: settings.journal.clone(),
@@ -159,6 +175,7 @@ impl Journal {
             node: settings.node.clone(),
             durable: watch::Sender::new(state.end),
             drained: watch::Sender::new(None),
+            heads: watch::Sender::new(heads_file.length()),
             began: state.end,
             oldest_needed: AtomicU64::new(0),
             mode: AtomicU8::new(WRITABLE),
@@ -174,10 +191,13 @@ impl Journal {
                 next_number: state.next_number,
                 previous: state.previous,
                 current: None,
+                heads: appended,
             },
             key,
             calls: state.calls,
             next_ordinal: state.next_ordinal,
+            keeper,
+            heads_file,
         };
         writer::start(settings, start, &shared, queue)?;
         let journal = Self { commands, shared };

@@ -49,7 +49,7 @@ pub(super) fn read(folder: &Path, from: Position, end: Position) -> Result<(Plac
         .into_iter()
         .filter_map(|found| match found.payload {
             Payload::Record(record) => Some((*record, Position { segment: number, offset: found.end })),
-            Payload::Segment(_) => None,
+            Payload::Segment(_) | Payload::Head(_) => None,
         })
         .collect();
     let behind = match next {

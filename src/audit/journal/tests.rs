@@ -44,7 +44,7 @@ fn records(folder: &Path) -> Vec<Record> {
         let segment = recovery::read_segment(folder, number, extents.get(&number).copied()).unwrap();
         records.extend(segment.scan.frames.into_iter().filter_map(|found| match found.payload {
             Payload::Record(record) => Some(*record),
-            Payload::Segment(_) => None,
+            Payload::Segment(_) | Payload::Head(_) => None,
         }));
     }
     records

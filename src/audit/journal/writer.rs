@@ -16,6 +16,8 @@ use super::{JournalError, ReadOnly, Receipt, Shared};
 use crate::audit::chain::{Digest, Genesis, Record, whole_micros};
 use crate::audit::entry::{Entry, EntryKind};
 use crate::audit::frame::Payload;
+use crate::audit::heads::file::HeadsFile;
+use crate::audit::heads::keeper::{Keeper, Touched};
 use crate::audit::open_intent::OpenIntent;
 use crate::audit::seal::SealKey;
 use crate::audit::settings::Settings;
@@ -60,6 +62,8 @@ pub(super) struct CallState {
     pub(super) first_segment: u64,
     /// When the call was accepted, if this run opened it; none when an earlier run left it.
     pub(super) opened: Option<Instant>,
+    /// Which call of the journal it is; none when an earlier run's opening of it cannot be read.
+    pub(super) ordinal: Option<u64>,
 }
 
 /// What a writer starts with.
@@ -70,6 +74,8 @@ pub(super) struct Start {
     pub(super) key: SealKey,
     pub(super) calls: HashMap<CallId, CallState>,
     pub(super) next_ordinal: u64,
+    pub(super) keeper: Keeper,
+    pub(super) heads_file: HeadsFile,
 }
 
 /// Everything that shares one write and one sync.
@@ -83,6 +89,8 @@ struct Batch {
     /// The calls as they were before, for the case that nothing gets written.
     before: HashMap<CallId, Option<CallState>>,
     ordinal_before: Option<u64>,
+    /// What the next head is to cover, once it is written.
+    touched: Vec<(u64, Touched)>,
 }
 
 /// Somebody who waits for the batch.
@@ -100,9 +108,9 @@ enum Change {
     Settled(CallId, RequestId),
 }
 
-struct Writer {
-    with: Start,
-    shared: Arc<Shared>,
+pub(super) struct Writer {
+    pub(super) with: Start,
+    pub(super) shared: Arc<Shared>,
     free_space_floor_bytes: u64,
     /// None without a database.
     backlog_max_bytes: Option<u64>,
@@ -138,7 +146,7 @@ impl Writer {
     fn run(mut self, queue: &Receiver<Command>) {
         let mut stopping = None;
         while stopping.is_none() {
-            let first = match queue.recv_timeout(LOOK_EVERY) {
+            let first = match queue.recv_timeout(self.until_head().min(LOOK_EVERY)) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -165,6 +173,7 @@ impl Writer {
                 }
                 self.commit(batch);
             }
+            self.head_if_due(stopping.is_some());
         }
         self.with.segments.leave();
         drop(self.with.lock);
@@ -241,6 +250,7 @@ impl Writer {
                 closing: false,
                 first_segment: self.with.segments.number(),
                 opened: Some(accepted_at(started_at)),
+                ordinal: Some(genesis.ordinal),
             };
             batch.before.entry(call).or_insert(None);
             batch.ordinal_before.get_or_insert(self.with.next_ordinal);
@@ -304,6 +314,10 @@ impl Writer {
         let Payload::Record(record) = payload else { unreachable!("made two lines above") };
         state.next_seq += 1;
         state.last = receipt.hash;
+        if let Some(ordinal) = state.ordinal {
+            let (count, first_segment) = (state.next_seq, state.first_segment);
+            batch.touched.push((ordinal, Touched { call, count, last: receipt.hash, fresh: 1, first_segment }));
+        }
         batch.bytes += json.len();
         batch.payloads.push(json);
         let entry = &record.entry;
@@ -340,7 +354,15 @@ impl Writer {
     fn commit(&mut self, mut batch: Batch) -> Vec<(CallId, Box<Entry>)> {
         if !batch.payloads.is_empty() {
             match self.persist(&batch.payloads) {
-                Ok(()) => self.apply(std::mem::take(&mut batch.changes)),
+                Ok(()) => {
+                    let entries = batch.payloads.len() as u64;
+                    metrics::counter!("audit_journal_entries_total").increment(entries);
+                    self.apply(std::mem::take(&mut batch.changes));
+                    let now = Instant::now();
+                    for (ordinal, touched) in batch.touched {
+                        self.with.keeper.touch(ordinal, touched, now);
+                    }
+                }
                 Err(error) => {
                     let error = Arc::new(error);
                     for (call, before) in batch.before {
@@ -372,12 +394,11 @@ impl Writer {
         withdrawn
     }
 
-    fn persist(&mut self, payloads: &[Vec<u8>]) -> io::Result<()> {
+    pub(super) fn persist(&mut self, payloads: &[Vec<u8>]) -> io::Result<()> {
         let began = Instant::now();
         match self.with.segments.append(payloads, self.with.next_ordinal) {
             Ok(end) => {
                 self.shared.durable.send_replace(end);
-                metrics::counter!("audit_journal_entries_total").increment(payloads.len() as u64);
                 metrics::histogram!("audit_journal_sync_seconds").record(began.elapsed());
                 Ok(())
             }
@@ -415,6 +436,8 @@ impl Writer {
         }
         let current = self.with.segments.number();
         let oldest = self.with.calls.values().map(|call| call.first_segment).min().unwrap_or(current);
+        let oldest = self.with.keeper.oldest_needed_segment().map_or(oldest, |needed| needed.min(oldest));
+        self.with.keeper.refresh_key();
         self.shared.oldest_needed.store(oldest, Ordering::Release);
         let space_low = match self.with.segments.free_bytes() {
             Ok(free) => free < self.free_space_floor_bytes,
