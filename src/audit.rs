@@ -17,6 +17,7 @@ pub mod chain;
 pub mod database;
 pub mod drain;
 mod entry;
+pub mod export;
 mod frame;
 pub mod heads;
 mod journal;

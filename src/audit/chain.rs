@@ -108,6 +108,9 @@ impl Record {
 }
 
 impl Digest {
+    /// Of nothing.
+    pub(crate) const ZERO: Self = Self([0; 32]);
+
     /// SHA-256 over the parts, each preceded by its length in eight bytes, big-endian.
     pub fn of(parts: &[&[u8]]) -> Self {
         let mut hasher = Sha256::new();

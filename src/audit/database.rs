@@ -6,6 +6,8 @@ use uuid::Uuid;
 
 use super::chain::{Digest, Genesis, Record};
 use super::entry::{Entry, EntryKind};
+use super::heads::Head;
+use super::heads::note::{Checkpoint, Note};
 use crate::ids::{CallId, RequestId};
 
 /// A stored row that cannot be what was written.
@@ -65,6 +67,34 @@ pub(crate) fn record(row: &PgRow) -> Result<Record, RowError> {
         prev: columns.hash("prev")?,
         hash: columns.hash("hash")?,
     })
+}
+
+/// The columns of `audit.heads`, for [`head`], in the order in which they were made.
+pub(crate) const HEADS: &str = "
+    SELECT journal, n, size, root, frontier, leaves, at, key_id, note
+      FROM audit.heads
+     WHERE $1::uuid IS NULL OR journal = $1
+     ORDER BY journal, n";
+
+/// One row of [`HEADS`]: whose head it is, the head, and whether the columns that only repeat its note do so.
+pub(crate) fn head(row: &PgRow) -> Result<(Uuid, Head, bool), RowError> {
+    let columns = Columns { row, table: "audit.heads" };
+    let list = |column| columns.read::<serde_json::Value>(column);
+    let head = Head {
+        n: columns.required("n")?,
+        size: columns.required("size")?,
+        root: columns.hash("root")?,
+        frontier: serde_json::from_value(list("frontier")?)
+            .map_err(|error| columns.wrong("frontier", error.to_string()))?,
+        leaves: serde_json::from_value(list("leaves")?)
+            .map_err(|error| columns.wrong("leaves", error.to_string()))?,
+        note: columns.read("note")?,
+    };
+    let (at, id): (chrono::DateTime<chrono::Utc>, Vec<u8>) = (columns.read("at")?, columns.read("key_id")?);
+    let note = Note::parse(&head.note).and_then(|note| Checkpoint::parse(&note.text));
+    // What is no note is told of elsewhere.
+    let same = note.map_or(true, |says| says.at == at && says.key.id().as_slice() == id);
+    Ok((columns.read("journal")?, head, same))
 }
 
 /// A row of `audit.calls`: its genesis, the masked caller and the stored h0.

@@ -17,10 +17,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::chain::Record;
 use super::entry::EntryKind;
+use super::heads::Head;
 use super::journal::{Journal, Position, Shared};
 use super::settings::Settings;
 
 mod files;
+mod heads;
 
 /// A running drain.
 #[derive(Debug)]
@@ -132,14 +134,18 @@ impl Copying {
             let end = *durable.borrow_and_update();
             while position < end {
                 let shared = Arc::clone(&self.shared);
-                let (records, next) = blocking(move || files::read(&shared.folder, position, end)).await?;
+                let (placed, next) = blocking(move || files::read(&shared.folder, position, end)).await?;
+                let (records, mut heads) = (placed.records, placed.heads.as_slice());
                 for chunk in records.chunks(BATCH) {
                     // The last chunk also moves over what holds no record: headers, the ends of segments.
                     let upto = chunk.last().map_or(next, |last| last.1);
-                    patient(self.insert(chunk, upto)).await?;
+                    let covered = heads.partition_point(|(_, behind)| *behind <= upto);
+                    let (due, later) = heads.split_at(covered);
+                    heads = later;
+                    patient(self.insert(chunk, due, upto)).await?;
                     self.shared.drained.send_replace(Some(upto));
                 }
-                patient(self.insert(&[], next)).await?;
+                patient(self.insert(&[], heads, next)).await?;
                 position = next;
                 self.shared.drained.send_replace(Some(position));
             }
@@ -155,7 +161,7 @@ impl Copying {
 
     async fn watermark(&self) -> Result<Position, DrainError> {
         let known: Option<String> =
-            sqlx::query_scalar("SELECT to_regclass('audit.entries')::text").fetch_one(&self.pool).await?;
+            sqlx::query_scalar("SELECT to_regclass('audit.heads')::text").fetch_one(&self.pool).await?;
         if known.is_none() {
             super::migrate(&self.pool).await?;
         }
@@ -171,8 +177,13 @@ impl Copying {
         })
     }
 
-    /// One transaction: records and watermark.
-    async fn insert(&self, records: &[(Record, Position)], upto: Position) -> Result<(), DrainError> {
+    /// One transaction: records, heads and watermark.
+    async fn insert(
+        &self,
+        records: &[(Record, Position)],
+        heads: &[(Head, Position)],
+        upto: Position,
+    ) -> Result<(), DrainError> {
         let entries: Vec<Value> = records.iter().map(|(record, _)| row(record)).collect();
         let calls: Vec<Value> = records
             .iter()
@@ -210,6 +221,8 @@ impl Copying {
                     .rows_affected();
             }
         }
+        let heads: Vec<&Head> = heads.iter().map(|(head, _)| head).collect();
+        conflicts += heads::insert(&mut transaction, self.shared.id, &heads).await?;
         sqlx::query(MOVE_WATERMARK)
             .bind(self.shared.id)
             .bind(&self.shared.node)

@@ -55,8 +55,6 @@ pub(crate) struct Extent {
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub payload: Payload,
-    /// Where it begins.
-    pub start: u64,
     /// Where the next one begins.
     pub end: u64,
 }
@@ -114,7 +112,7 @@ pub(crate) fn scan_from(bytes: &[u8], base: u64) -> Scan {
         match decode(bytes, at, base) {
             Some((payload, batch_start, end)) => {
                 last_batch = last_batch.max(u64::from(batch_start));
-                frames.push(Found { payload, start: base + at as u64, end: base + end as u64 });
+                frames.push(Found { payload, end: base + end as u64 });
                 at = end;
             }
             None if bytes[at..].iter().all(|byte| *byte == 0) => break,
@@ -189,7 +187,15 @@ mod tests {
     fn header(segment: u64) -> Payload {
         let journal = uuid::Uuid::from_u128(1);
         let node = "n".to_owned();
-        Payload::Segment(Header { version: 1, journal, node, segment, next_ordinal: 1, previous: None, heads: None })
+        Payload::Segment(Header {
+            version: 1,
+            journal,
+            node,
+            segment,
+            next_ordinal: 1,
+            previous: None,
+            heads: None,
+        })
     }
 
     /// Two batches: frames 1 and 2, then 3 and 4, and zeros to the end.

@@ -103,6 +103,7 @@ impl Standing {
 /// The origin line and the key's name of a journal: `orderline.audit/<node>/<journal>`. What a name of a key must not
 /// hold (space, `+`) becomes `_`.
 pub fn origin(node: &str, journal: Uuid) -> String {
-    let plain = |c: char| if c.is_whitespace() || c.is_control() || matches!(c, '+' | '/' | '\\') { '_' } else { c };
+    let plain =
+        |c: char| if c.is_whitespace() || c.is_control() || matches!(c, '+' | '/' | '\\') { '_' } else { c };
     format!("orderline.audit/{}/{journal}", node.chars().map(plain).collect::<String>())
 }

@@ -163,9 +163,8 @@ impl Journal {
             entries: settings.head_every_entries,
         };
         let appended = state.heads.standing.clone();
-        let keeper =
-            Keeper::new(state.journal, &settings.node, &head_key, pace, state.heads, Instant::now())
-                .map_err(|source| JournalError::io(&head_key, "reading the signing key", source))?;
+        let keeper = Keeper::new(state.journal, &settings.node, &head_key, pace, state.heads, Instant::now())
+            .map_err(|source| JournalError::io(&head_key, "reading the signing key", source))?;
         let heads_file = HeadsFile::open(&settings.journal, state.notes)
             .map_err(|source| JournalError::io(&settings.journal, "writing the file of heads in", source))?;
         let mut recovered = state.report;
@@ -280,7 +279,17 @@ impl Journal {
         matches!(tokio::time::timeout(within, arrived).await, Ok(Ok(_)))
     }
 
-    /// Writes what is queued and stops the writer. Entries after it are refused with [`JournalError::Stopped`].
+    /// Signs heads over everything that was appended before, on the disk when this resolves.
+    ///
+    /// # Errors
+    /// The disk did not take them.
+    pub async fn head_now(&self) -> Result<(), JournalError> {
+        let (ack, answer) = oneshot::channel();
+        self.send(Command::Head { ack })?;
+        wait(answer).await.map(|_| ())
+    }
+
+    /// Writes what is queued and a last head and stops the writer. Entries after it are refused with [`JournalError::Stopped`].
     ///
     /// # Errors
     /// [`JournalError::Stalled`] when the disk does not come to an end.

@@ -159,9 +159,12 @@ impl HeadSinks {
             }
         }
         if let Some(to) = &self.syslog {
-            let port = to.rsplit_once(':').and_then(|(host, port)| (!host.is_empty()).then(|| port.parse::<u16>()));
+            let port =
+                to.rsplit_once(':').and_then(|(host, port)| (!host.is_empty()).then(|| port.parse::<u16>()));
             if !to.starts_with('/') && !matches!(port, Some(Ok(1..))) {
-                problems.push(format!("audit.heads.syslog: expected host:port or /path/of/a/socket, found {to:?}"));
+                problems.push(format!(
+                    "audit.heads.syslog: expected host:port or /path/of/a/socket, found {to:?}"
+                ));
             }
         }
         problems

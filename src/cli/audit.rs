@@ -128,7 +128,12 @@ impl Places {
 async fn verify(places: &Places, json: bool) -> ExitCode {
     let report = async {
         let database = places.pool()?;
-        let sources = Sources { journal: places.journal.clone(), key: Some(places.key.clone()), database };
+        let sources = Sources {
+            journal: places.journal.clone(),
+            key: Some(places.key.clone()),
+            database,
+            ..Sources::default()
+        };
         match verify::verify(sources).await {
             Err(VerifyError::Nothing) => {
                 bail!("expected a journal (--journal) or a database (--database-url) to check, found neither")

@@ -113,7 +113,8 @@ pub(crate) fn end(path: &Path) -> io::Result<End> {
             text[..middle + 1].windows(2).rposition(|pair| pair == b"\n\n").map_or(0, |at| at + 2)
         });
         let note = begin.and_then(|begin| std::str::from_utf8(&text[begin..]).ok());
-        let n = note.and_then(|note| Note::parse(note).ok()).and_then(|note| Checkpoint::parse(&note.text).ok());
+        let n =
+            note.and_then(|note| Note::parse(note).ok()).and_then(|note| Checkpoint::parse(&note.text).ok());
         if let Some(checkpoint) = n {
             return Ok(End { length: from + end as u64, n: checkpoint.n });
         }

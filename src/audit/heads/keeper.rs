@@ -135,8 +135,7 @@ impl Keeper {
                 last: touched.last,
             })
             .collect();
-        let fresh: u64 =
-            self.touched.values().take(LEAVES_MAX).map(|touched| u64::from(touched.fresh)).sum();
+        let fresh: u64 = self.touched.values().take(LEAVES_MAX).map(|touched| u64::from(touched.fresh)).sum();
         let mut tree = self.standing.tree.clone();
         leaves.iter().for_each(|leaf| tree.push(leaf.hash(self.journal)));
         let current = self.keys.current();
@@ -296,7 +295,9 @@ mod tests {
         let note = Note::parse(&both.head.note).unwrap();
         let checkpoint = Checkpoint::parse(&note.text).unwrap();
         let next = checkpoint.next_key.unwrap();
-        assert!(signed.signed_by(&checkpoint.key) && note.signed_by(&checkpoint.key) && note.signed_by(&next));
+        assert!(
+            signed.signed_by(&checkpoint.key) && note.signed_by(&checkpoint.key) && note.signed_by(&next)
+        );
         keeper.made(both, now);
         assert_eq!(keeper.due_in(now), None);
         keeper.touch(1, entry(1, 2), now);

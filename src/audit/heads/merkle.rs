@@ -86,16 +86,8 @@ mod tests {
     use proptest::prelude::*;
 
     /// The inputs of the certificate-transparency project's Merkle tree tests, in hex.
-    const INPUTS: [&str; 8] = [
-        "",
-        "00",
-        "10",
-        "2021",
-        "3031",
-        "40414243",
-        "5051525354555657",
-        "606162636465666768696a6b6c6d6e6f",
-    ];
+    const INPUTS: [&str; 8] =
+        ["", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f"];
     /// The roots of the trees over the first one, two, … of them, from the same tests.
     const ROOTS: [&str; 8] = [
         "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",

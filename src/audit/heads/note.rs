@@ -222,9 +222,9 @@ impl Note {
 
     /// Whether this key signed it.
     pub fn signed_by(&self, key: &VerifierKey) -> bool {
-        self.signatures
-            .iter()
-            .any(|line| line.name == key.name && line.id == key.id() && key.verifies(&self.text, &line.signature))
+        self.signatures.iter().any(|line| {
+            line.name == key.name && line.id == key.id() && key.verifies(&self.text, &line.signature)
+        })
     }
 
     /// SHA-256 of the text: what the next head names it by.
@@ -351,7 +351,9 @@ mod tests {
 
     #[test]
     fn what_is_no_note_is_an_error_not_a_panic() {
-        for text in ["", "\n\n", "a\n\n", "a\n\n—", "a\n\n— b", "a\n\n— b c\n", "я\n\n— я я\n", "a\n\n— b AAAA\n"] {
+        for text in
+            ["", "\n\n", "a\n\n", "a\n\n—", "a\n\n— b", "a\n\n— b c\n", "я\n\n— я я\n", "a\n\n— b AAAA\n"]
+        {
             assert!(Note::parse(text).is_err(), "{text:?}");
             assert!(Checkpoint::parse(text).is_err(), "{text:?}");
             assert!(text.parse::<VerifierKey>().is_err(), "{text:?}");

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 
-use super::ReadOnly;
-use super::writer::Writer;
+use super::writer::{Answer, NOBODYS, Writer};
+use super::{JournalError, ReadOnly};
 use crate::audit::frame::Payload;
 
 impl Writer {
@@ -48,6 +48,15 @@ impl Writer {
         self.shared.heads.send_replace(self.with.heads_file.length());
         metrics::counter!("audit_heads_total").increment(1);
         true
+    }
+
+    /// What somebody who waits for a head is told.
+    pub(super) fn covered(&self) -> Answer {
+        if self.with.keeper.is_behind() {
+            Err(JournalError::ReadOnly(ReadOnly::DiskFailed))
+        } else {
+            Ok(NOBODYS)
+        }
     }
 
     fn disk_failed(&self) -> bool {

@@ -62,14 +62,21 @@ pub(crate) fn read_segment(
 
 /// What each segment's successor says of it: the bytes that count.
 pub(crate) fn extents(folder: &Path, numbers: &[u64]) -> Result<BTreeMap<u64, u64>, JournalError> {
-    let mut extents = BTreeMap::new();
-    for number in numbers {
-        let header = read_header(folder, *number)?;
-        if let Some(previous) = header.and_then(|header| header.previous) {
-            extents.insert(previous.segment, previous.bytes);
-        }
-    }
-    Ok(extents)
+    Ok(extents_of(&headers(folder, numbers)?))
+}
+
+/// [`extents`], from headers that were read already.
+pub(crate) fn extents_of(headers: &[frame::Header]) -> BTreeMap<u64, u64> {
+    headers
+        .iter()
+        .filter_map(|header| header.previous)
+        .map(|previous| (previous.segment, previous.bytes))
+        .collect()
+}
+
+/// The good headers of these segments.
+pub(crate) fn headers(folder: &Path, numbers: &[u64]) -> Result<Vec<frame::Header>, JournalError> {
+    numbers.iter().filter_map(|number| read_header(folder, *number).transpose()).collect()
 }
 
 /// A segment's header, if it has a good one.
@@ -185,7 +192,8 @@ impl State {
                     }
                     self.journal = header.journal;
                     self.next_ordinal = self.next_ordinal.max(header.next_ordinal);
-                    if let Some(heads) = header.heads.as_ref().filter(|heads| heads.n > self.heads.standing.n) {
+                    if let Some(heads) = header.heads.as_ref().filter(|heads| heads.n > self.heads.standing.n)
+                    {
                         self.heads.standing.clone_from(heads);
                     }
                 }

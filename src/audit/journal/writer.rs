@@ -45,6 +45,10 @@ pub(super) enum Command {
     },
     /// Close what an earlier run left open, each call once its intents are settled.
     CloseInterrupted,
+    /// Make a head over everything before.
+    Head {
+        ack: oneshot::Sender<Answer>,
+    },
     Stop {
         ack: oneshot::Sender<Answer>,
     },
@@ -155,13 +159,17 @@ impl Writer {
                 self.look_around();
             }
             let mut batch = Batch::default();
+            let mut heads = Vec::new();
             let mut next = first;
             while let Some(command) = next {
-                if let Command::Stop { ack } = command {
-                    stopping = Some(ack);
-                    break;
+                match command {
+                    Command::Stop { ack } => {
+                        stopping = Some(ack);
+                        break;
+                    }
+                    Command::Head { ack } => heads.push(ack),
+                    command => self.take(command, &mut batch),
                 }
-                self.take(command, &mut batch);
                 let full = batch.answers.len() >= BATCH_COMMANDS || batch.bytes >= BATCH_BYTES;
                 next = if full { None } else { queue.try_recv().ok() };
             }
@@ -173,13 +181,15 @@ impl Writer {
                 }
                 self.commit(batch);
             }
-            self.head_if_due(stopping.is_some());
+            self.head_if_due(stopping.is_some() || !heads.is_empty());
+            for ack in heads {
+                let _ = ack.send(self.covered());
+            }
         }
         self.with.segments.leave();
         drop(self.with.lock);
         if let Some(ack) = stopping {
-            // The hash of nothing: a receipt that nobody reads.
-            let _ = ack.send(Ok(Receipt { seq: 0, hash: Digest::from([0; 32]) }));
+            let _ = ack.send(Ok(NOBODYS));
         }
     }
 
@@ -217,7 +227,7 @@ impl Writer {
                     }
                 }
             }
-            Command::Stop { .. } => unreachable!("the loop takes Stop out"),
+            Command::Head { .. } | Command::Stop { .. } => unreachable!("the loop takes them out"),
         }
     }
 
@@ -316,7 +326,9 @@ impl Writer {
         state.last = receipt.hash;
         if let Some(ordinal) = state.ordinal {
             let (count, first_segment) = (state.next_seq, state.first_segment);
-            batch.touched.push((ordinal, Touched { call, count, last: receipt.hash, fresh: 1, first_segment }));
+            batch
+                .touched
+                .push((ordinal, Touched { call, count, last: receipt.hash, fresh: 1, first_segment }));
         }
         batch.bytes += json.len();
         batch.payloads.push(json);
@@ -484,6 +496,8 @@ fn opening(genesis: &Genesis, caller: Option<String>) -> Value {
     })
 }
 
+/// A receipt that nobody reads.
+pub(super) const NOBODYS: Receipt = Receipt { seq: 0, hash: Digest::ZERO };
 /// How often free space and backlog are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Most commands of one sync. Chosen: a hundred calls with two each.
