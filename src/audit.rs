@@ -14,6 +14,8 @@
 //! [`heads`] signs where all chains stand, so that a history made anew as a whole shows, too.
 
 pub mod chain;
+pub mod compare;
+pub mod crash;
 pub mod database;
 pub mod drain;
 mod entry;
@@ -21,7 +23,9 @@ pub mod export;
 mod frame;
 pub mod heads;
 mod journal;
+pub mod office;
 mod open_intent;
+pub mod queue;
 pub mod reconcile;
 pub mod seal;
 mod settings;

@@ -60,6 +60,7 @@ async fn check(settings: &Settings, pool: Option<&PgPool>) -> Report {
         journal: Some(settings.journal.clone()),
         key: Some(settings.key_path()),
         database: pool.cloned(),
+        ..Sources::default()
     };
     verify::verify(sources).await.unwrap()
 }

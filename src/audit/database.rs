@@ -27,12 +27,30 @@ pub(crate) const ENTRIES: &str = "
      WHERE $1::uuid IS NULL OR call_id = $1
      ORDER BY call_id, seq";
 
+/// The columns of [`ENTRIES`], of the kinds `$1`.
+const ENTRIES_OF_KINDS: &str = "
+    SELECT call_id, seq, at, kind, action, request, order_id, order_number, idem_key, http_status, problem, body,
+           offset_ms, pii_commit, prev, hash
+      FROM audit.entries
+     WHERE kind = ANY($1)
+     ORDER BY call_id, seq";
+
 /// The entries of one call by place, or of all calls; empty when the database has none.
 ///
 /// # Errors
 /// The database does not answer, or a row is impossible.
 pub async fn records(pool: &PgPool, call: Option<CallId>) -> Result<Vec<Record>, sqlx::Error> {
     let rows = sqlx::query(ENTRIES).bind(call.map(|call| call.0)).fetch_all(pool).await?;
+    rows.iter().map(|row| record(row).map_err(|error| sqlx::Error::Decode(Box::new(error)))).collect()
+}
+
+/// The entries of some kinds, of all calls, in the order of their calls.
+///
+/// # Errors
+/// The database does not answer, or a row is impossible.
+pub async fn records_of(pool: &PgPool, kinds: &[EntryKind]) -> Result<Vec<Record>, sqlx::Error> {
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+    let rows = sqlx::query(ENTRIES_OF_KINDS).bind(kinds).fetch_all(pool).await?;
     rows.iter().map(|row| record(row).map_err(|error| sqlx::Error::Decode(Box::new(error)))).collect()
 }
 
@@ -95,6 +113,31 @@ pub(crate) fn head(row: &PgRow) -> Result<(Uuid, Head, bool), RowError> {
     // What is no note is told of elsewhere.
     let same = note.map_or(true, |says| says.at == at && says.key.id().as_slice() == id);
     Ok((columns.read("journal")?, head, same))
+}
+
+/// The first head that covers an entry: its number and time.
+///
+/// # Errors
+/// The database does not answer, or has no heads.
+pub async fn head_over(
+    pool: &PgPool,
+    call: CallId,
+    seq: u32,
+) -> Result<Option<(u64, chrono::DateTime<chrono::Utc>)>, sqlx::Error> {
+    let head: Option<(i64, chrono::DateTime<chrono::Utc>)> = sqlx::query_as(
+        "SELECT n, at
+           FROM audit.heads
+          WHERE leaves @> jsonb_build_array(jsonb_build_object('call', $1::text))
+            AND EXISTS (SELECT 1 FROM jsonb_array_elements(leaves) AS leaf
+                         WHERE leaf ->> 'call' = $1::text AND (leaf ->> 'count')::bigint > $2)
+          ORDER BY at
+          LIMIT 1",
+    )
+    .bind(call.0.to_string())
+    .bind(i64::from(seq))
+    .fetch_optional(pool)
+    .await?;
+    Ok(head.map(|(n, at)| (n.cast_unsigned(), at)))
 }
 
 /// A row of `audit.calls`: its genesis, the masked caller and the stored h0.

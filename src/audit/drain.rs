@@ -16,6 +16,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 
 use super::chain::Record;
+use super::crash;
 use super::entry::EntryKind;
 use super::heads::Head;
 use super::journal::{Journal, Position, Shared};
@@ -143,6 +144,7 @@ impl Copying {
                     let (due, later) = heads.split_at(covered);
                     heads = later;
                     patient(self.insert(chunk, due, upto)).await?;
+                    crash::point("cp6");
                     self.shared.drained.send_replace(Some(upto));
                 }
                 patient(self.insert(&[], heads, next)).await?;

@@ -165,7 +165,10 @@ fn list(folder: &Path) -> Result<Vec<u64>, JournalError> {
 }
 
 /// Every frame of a folder, one segment at a time, with the journal's id.
-fn payloads(folder: &Path, mut each: impl FnMut(Uuid, Payload) -> io::Result<()>) -> Result<(), ExportError> {
+pub(super) fn payloads(
+    folder: &Path,
+    mut each: impl FnMut(Uuid, Payload) -> io::Result<()>,
+) -> Result<(), ExportError> {
     let numbers = list(folder)?;
     let extents = recovery::extents(folder, &numbers)?;
     let mut journal = Uuid::nil();

@@ -14,6 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::crash;
 use super::entry::Entry;
 use super::journal::{Journal, JournalError};
 use super::open_intent::OpenIntent;
@@ -53,6 +54,10 @@ pub async fn reconcile<D: Desk + Sync>(
 ) -> Result<Summary, JournalError> {
     let mut summary = Summary::default();
     for intent in intents {
+        // The cancellation of a draft is settled with its creation, which stands before it.
+        if !journal.is_open(intent.call, intent.id) {
+            continue;
+        }
         match resolve(desk, intent, now).await {
             Found::Out { outcome, how } => {
                 settle(journal, desk, intent, &outcome, how).await?;
@@ -79,6 +84,7 @@ async fn settle<D: Desk + Sync>(
     outcome: &ActionOutcome,
     how: &str,
 ) -> Result<(), JournalError> {
+    crash::point("cp9");
     let ActionOutcome::Drafted { order } = outcome else {
         journal.append(intent.call, Entry::reconciled(intent, outcome, how)).await?;
         return Ok(());
@@ -90,10 +96,15 @@ async fn settle<D: Desk + Sync>(
         key: intent.key.map(|key| Uuid::new_v5(&key, b"cancel after a crash")),
         evidence: None,
     };
-    // The intent first: a call is closed when its last intent is settled.
-    journal.append(intent.call, Entry::intent(&cancel, intent.offset_ms)).await?;
+    // The intent first: a call is closed when its last intent is settled. A run that died between the two has left it.
+    if !journal.is_open(intent.call, cancel.id) {
+        journal.append(intent.call, Entry::intent(&cancel, intent.offset_ms)).await?;
+    }
+    crash::point("cp9");
     journal.append(intent.call, Entry::reconciled(intent, outcome, how)).await?;
+    crash::point("cp9");
     let cancelled = desk.perform(intent.call, cancel.clone()).await;
+    crash::point("cp9");
     journal.append(intent.call, Entry::outcome(&cancel, &as_known(cancelled), intent.offset_ms)).await?;
     Ok(())
 }

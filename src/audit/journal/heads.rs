@@ -6,6 +6,7 @@ use chrono::Utc;
 
 use super::writer::{Answer, NOBODYS, Writer};
 use super::{JournalError, ReadOnly};
+use crate::audit::crash;
 use crate::audit::frame::Payload;
 
 impl Writer {
@@ -32,6 +33,7 @@ impl Writer {
         }
         let made = self.with.keeper.make(Utc::now());
         // CP8
+        crash::point("cp8");
         let payload = Payload::Head(Box::new(made.head.clone()));
         let Some(json) = payload.to_json() else {
             tracing::error!("a head is too large to be written");

@@ -3,7 +3,6 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +31,8 @@ pub(super) enum Command {
         call: CallId,
         caller: Option<String>,
         started_at: DateTime<Utc>,
+        /// An administrative act, no call.
+        office: bool,
         ack: oneshot::Sender<Answer>,
     },
     Append {
@@ -115,10 +116,10 @@ enum Change {
 pub(super) struct Writer {
     pub(super) with: Start,
     pub(super) shared: Arc<Shared>,
-    free_space_floor_bytes: u64,
+    pub(super) free_space_floor_bytes: u64,
     /// None without a database.
-    backlog_max_bytes: Option<u64>,
-    looked_at: Instant,
+    pub(super) backlog_max_bytes: Option<u64>,
+    pub(super) looked_at: Instant,
 }
 
 /// Makes the first segment and starts the thread.
@@ -195,8 +196,9 @@ impl Writer {
 
     fn take(&mut self, command: Command, batch: &mut Batch) {
         match command {
-            Command::Open { call, caller, started_at, ack } => {
-                self.open(call, caller, started_at, ack, batch);
+            Command::Open { call, caller, started_at, office, ack } => {
+                let answer = self.open(call, caller, started_at, office, batch);
+                batch.answers.push(Waiting { ack, answer, intent: None });
             }
             Command::Append { call, entry, ack } => self.append(call, *entry, ack, batch),
             Command::Close { call, ack } => {
@@ -236,40 +238,39 @@ impl Writer {
         call: CallId,
         caller: Option<String>,
         started_at: DateTime<Utc>,
-        ack: oneshot::Sender<Answer>,
+        office: bool,
         batch: &mut Batch,
-    ) {
+    ) -> Answer {
+        if self.shared.read_only() == Some(ReadOnly::DiskFailed) {
+            return Err(JournalError::ReadOnly(ReadOnly::DiskFailed));
+        }
+        if self.with.calls.contains_key(&call) {
+            return Err(JournalError::OpenedBefore(call));
+        }
         let started_at = whole_micros(started_at);
-        let answer = if self.shared.read_only() == Some(ReadOnly::DiskFailed) {
-            Err(JournalError::ReadOnly(ReadOnly::DiskFailed))
-        } else if self.with.calls.contains_key(&call) {
-            Err(JournalError::OpenedBefore(call))
-        } else {
-            let genesis = Genesis {
-                journal: self.shared.id,
-                node: self.shared.node.clone(),
-                call,
-                ordinal: self.with.next_ordinal,
-                started_at,
-            };
-            let last = genesis.hash();
-            let state = CallState {
-                next_seq: 0,
-                last,
-                open: BTreeSet::new(),
-                closing: false,
-                first_segment: self.with.segments.number(),
-                opened: Some(accepted_at(started_at)),
-                ordinal: Some(genesis.ordinal),
-            };
-            batch.before.entry(call).or_insert(None);
-            batch.ordinal_before.get_or_insert(self.with.next_ordinal);
-            self.with.calls.insert(call, state);
-            self.with.next_ordinal += 1;
-            let body = opening(&genesis, caller);
-            self.write(call, Entry::new(EntryKind::CallOpened, body, 0), batch)
+        let genesis = Genesis {
+            journal: self.shared.id,
+            node: self.shared.node.clone(),
+            call,
+            ordinal: self.with.next_ordinal,
+            started_at,
         };
-        batch.answers.push(Waiting { ack, answer, intent: None });
+        let last = genesis.hash();
+        let state = CallState {
+            next_seq: 0,
+            last,
+            open: BTreeSet::new(),
+            closing: false,
+            first_segment: self.with.segments.number(),
+            opened: Some(accepted_at(started_at)),
+            ordinal: Some(genesis.ordinal),
+        };
+        batch.before.entry(call).or_insert(None);
+        batch.ordinal_before.get_or_insert(self.with.next_ordinal);
+        self.with.calls.insert(call, state);
+        self.with.next_ordinal += 1;
+        let body = opening(&genesis, caller, office);
+        self.write(call, Entry::new(EntryKind::CallOpened, body, 0), batch)
     }
 
     fn append(
@@ -439,43 +440,6 @@ impl Writer {
             }
         }
     }
-
-    /// Free space and backlog: both may close the journal to intents, and open it again.
-    fn look_around(&mut self) {
-        self.looked_at = Instant::now();
-        if self.shared.read_only() == Some(ReadOnly::DiskFailed) {
-            return;
-        }
-        let current = self.with.segments.number();
-        let oldest = self.with.calls.values().map(|call| call.first_segment).min().unwrap_or(current);
-        let oldest = self.with.keeper.oldest_needed_segment().map_or(oldest, |needed| needed.min(oldest));
-        self.with.keeper.refresh_key();
-        self.shared.oldest_needed.store(oldest, Ordering::Release);
-        let space_low = match self.with.segments.free_bytes() {
-            Ok(free) => free < self.free_space_floor_bytes,
-            Err(error) => {
-                tracing::warn!("the free space of the journal's disk is not known: {error}");
-                false
-            }
-        };
-        let reason = if space_low {
-            Some(ReadOnly::SpaceLow)
-        } else if self.backlog_max_bytes.is_some_and(|most| self.backlog_bytes() > most) {
-            Some(ReadOnly::Backlog)
-        } else {
-            None
-        };
-        self.shared.set_read_only(reason);
-    }
-
-    fn backlog_bytes(&self) -> u64 {
-        let backlog = self.shared.backlog_bytes().unwrap_or_else(|error| {
-            tracing::warn!("the journal's backlog is not known: {error}");
-            0
-        });
-        metrics::gauge!("audit_journal_backlog_bytes").set(backlog as f64);
-        backlog
-    }
 }
 
 /// A call's chain is opened with its first action: what passed since its accept, on the monotonic clock.
@@ -486,14 +450,18 @@ fn accepted_at(started_at: DateTime<Utc>) -> Instant {
 }
 
 /// The public part of a call's first entry: what its h0 is made of, and the masked number.
-fn opening(genesis: &Genesis, caller: Option<String>) -> Value {
-    json!({
+fn opening(genesis: &Genesis, caller: Option<String>, office: bool) -> Value {
+    let mut body = json!({
         "journal": genesis.journal,
         "node": genesis.node,
         "ordinal": genesis.ordinal,
         "started_at": genesis.started_at,
         "caller": caller,
-    })
+    });
+    if office {
+        body["office"] = json!(true);
+    }
+    body
 }
 
 /// A receipt that nobody reads.
