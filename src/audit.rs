@@ -13,6 +13,7 @@
 //!
 //! [`heads`] signs where all chains stand, so that a history made anew as a whole shows, too.
 
+mod canonical;
 pub mod chain;
 pub mod compare;
 pub mod crash;

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::canonical;
 use super::entry::Entry;
 use super::seal::SealedBox;
 use crate::ids::CallId;
@@ -91,18 +92,9 @@ impl Record {
 
     /// The hash that this record must carry.
     pub fn expected_hash(&self) -> Digest {
-        #[derive(Serialize)]
-        struct Hashed<'a> {
-            seq: u32,
-            at: String,
-            #[serde(flatten)]
-            entry: &'a Entry,
-            pii_commit: Option<Digest>,
-        }
-        let hashed =
-            Hashed { seq: self.seq, at: instant(self.at), entry: &self.entry, pii_commit: self.pii_commit };
-        let canonical =
-            serde_json_canonicalizer::to_vec(&hashed).expect("an entry's fields and body are JSON already");
+        let mut canonical = Vec::with_capacity(1024);
+        let at = instant(self.at);
+        canonical::entry(self.seq, &at, &self.entry, self.pii_commit, &mut canonical);
         Digest::of(&[b"orderline/entry/v1", &self.prev.0, &canonical])
     }
 }
@@ -219,6 +211,38 @@ mod tests {
         let back: Record = serde_json::from_str(&text).unwrap();
         assert_eq!(back, record);
         assert_eq!(back.expected_hash(), record.hash);
+    }
+
+    #[test]
+    fn an_entry_is_hashed_in_its_canonical_form() {
+        #[derive(Serialize)]
+        struct Hashed<'a> {
+            seq: u32,
+            at: String,
+            #[serde(flatten)]
+            entry: &'a Entry,
+            pii_commit: Option<Digest>,
+        }
+        let mut full = record();
+        full.entry.action = Some("x\n".to_owned());
+        full.entry.request = Some(crate::ids::RequestId(u64::MAX));
+        full.entry.order_id = Some(Uuid::from_u128(1));
+        full.entry.order_number = Some("№".to_owned());
+        full.entry.idem_key = Some(Uuid::from_u128(2));
+        full.entry.http_status = Some(409);
+        full.entry.problem = Some("out-of-stock".to_owned());
+        full.pii_commit = Some(full.prev);
+        for record in [record(), full] {
+            let hashed = Hashed {
+                seq: record.seq,
+                at: instant(record.at),
+                entry: &record.entry,
+                pii_commit: record.pii_commit,
+            };
+            let library = serde_json_canonicalizer::to_vec(&hashed).unwrap();
+            let expected = Digest::of(&[b"orderline/entry/v1", record.prev.as_bytes(), &library]);
+            assert_eq!(record.expected_hash(), expected);
+        }
     }
 
     #[test]

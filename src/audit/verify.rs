@@ -124,14 +124,18 @@ pub async fn verify(sources: Sources) -> Result<Report, VerifyError> {
     if sources.public_keys.is_none() {
         report.notes.push("heads were only checked for consistency: no public key is here".to_owned());
     }
+    let snapshot = match &sources.database {
+        Some(pool) => Some(database::snapshot(pool).await?),
+        None => None,
+    };
     let sources = std::sync::Arc::new(sources);
     let (mut report, copied, mut known) = blocking({
         let sources = std::sync::Arc::clone(&sources);
         move || files(&sources, report)
     })
     .await?;
-    if let Some(pool) = &sources.database {
-        known.extend(database::check(pool, copied, &sources, &mut report).await?);
+    if let Some(snapshot) = snapshot {
+        known.extend(database::check(snapshot, copied, &sources, &mut report).await?);
     }
     blocking(move || {
         if let Some(path) = &sources.heads {
@@ -194,6 +198,11 @@ impl Report {
         self.findings.is_empty()
     }
 
+    /// Everything that was found, told or left out.
+    fn total(&self) -> u64 {
+        self.findings.len() as u64 + self.findings_left_out
+    }
+
     fn found(&mut self, finding: Finding) {
         if self.findings.len() < FINDINGS_MAX {
             self.findings.push(finding);
@@ -228,7 +237,7 @@ impl std::fmt::Display for Report {
         if self.findings_left_out > 0 {
             writeln!(f, "and {} more", self.findings_left_out)?;
         }
-        match self.findings.len() as u64 + self.findings_left_out {
+        match self.total() {
             0 => f.write_str("good: every chain is whole"),
             1 => f.write_str("bad: 1 finding"),
             n => write!(f, "bad: {n} findings"),

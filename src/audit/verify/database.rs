@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use futures_util::TryStreamExt as _;
 use sqlx::postgres::PgPool;
-use sqlx::{PgConnection, Row as _};
+use sqlx::{PgConnection, Postgres, Row as _, Transaction};
 use uuid::Uuid;
 
 use super::chains::{Chains, Reason, opening};
@@ -24,13 +24,9 @@ struct CallRow {
     met: bool,
 }
 
-pub(super) async fn check(
-    pool: &PgPool,
-    mut copied: Vec<Copied>,
-    sources: &Sources,
-    report: &mut Report,
-) -> Result<Vec<Known>, VerifyError> {
-    // One snapshot of all tables, whatever is being written meanwhile.
+/// One snapshot of all tables, whatever is being written meanwhile. Taken before the journal is read: what was copied by
+/// then is there for certain.
+pub(super) async fn snapshot(pool: &PgPool) -> Result<Transaction<'static, Postgres>, VerifyError> {
     let mut transaction = pool.begin().await?;
     sqlx::query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         .execute(&mut *transaction)
@@ -41,6 +37,15 @@ pub(super) async fn check(
     if known.is_none() {
         return Err(VerifyError::NoTables);
     }
+    Ok(transaction)
+}
+
+pub(super) async fn check(
+    mut transaction: Transaction<'static, Postgres>,
+    mut copied: Vec<Copied>,
+    sources: &Sources,
+    report: &mut Report,
+) -> Result<Vec<Known>, VerifyError> {
     let main = copied.first().and_then(|copied| copied.journal);
     let since = match &sources.since {
         Some(since) => Some(since.in_database(&mut transaction, main).await?),

@@ -86,9 +86,9 @@ impl Checking {
                     *chain = HeadChain::after(Place::Export, journal, standing);
                     chain.notes = notes;
                 } else {
-                    let before = report.findings.len();
+                    let before = report.total();
                     chain.follow(&head, report);
-                    if report.findings.len() == before {
+                    if report.total() == before {
                         self.anchors.add(journal, &head);
                     }
                 }

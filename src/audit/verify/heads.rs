@@ -117,7 +117,10 @@ impl HeadChain {
         let signed = self
             .signed(&note, &checkpoint)
             .map(|(reason, detail)| (reason, format!("head {}: {detail}", head.n)));
-        if let Some(problem) = problem.or(signed) {
+        let wrong = problem.or(signed);
+        // What follows a wrong head is not held against the one behind it.
+        let prev = wrong.is_none().then(|| note.hash());
+        if let Some(problem) = wrong {
             self.found(problem, report);
         }
         if !in_order {
@@ -131,7 +134,7 @@ impl HeadChain {
                 .filter(|range| range.root() == checkpoint.root)
                 .unwrap_or(tree),
             entries: checkpoint.entries,
-            prev: Some(note.hash()),
+            prev,
             key: Some(checkpoint.next_key.unwrap_or(checkpoint.key)),
         };
     }

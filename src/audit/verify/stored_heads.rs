@@ -54,14 +54,14 @@ pub(super) async fn check(
             chain.notes = notes;
             continue;
         }
-        let before = report.findings.len();
+        let before = report.total();
         chain.follow(&head, report);
-        if !same && report.findings.len() == before {
+        if !same && report.total() == before {
             let detail = format!("head {}: at and key_id are not those of its note", head.n);
             report.found(finding(Reason::HeadMismatch, detail));
         }
         // What a wrong head says of the calls is not held against them.
-        if report.findings.len() == before {
+        if report.total() == before {
             stored.anchors.add(journal, &head);
         }
     }
