@@ -6,6 +6,7 @@
 //! place, time and every public column, and the commitment to its personal values; what is sealed is not in it.
 
 use std::fmt;
+use std::str::FromStr;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
@@ -18,8 +19,7 @@ use super::seal::SealedBox;
 use crate::ids::CallId;
 
 /// A SHA-256, in hex wherever it is text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 /// An entry in its place: what the journal holds and PostgreSQL gets.
@@ -113,6 +113,15 @@ impl Digest {
         Self(hasher.finalize().into())
     }
 
+    fn with_text<T>(&self, take: impl FnOnce(&str) -> T) -> T {
+        let mut text = [0; 64];
+        for ([high, low], byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
+            (*high, *low) = (digit(byte >> 4), digit(byte & 15));
+        }
+        take(std::str::from_utf8(&text).expect("hexadecimal digits are ASCII"))
+    }
+
     /// Its 32 bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -150,22 +159,64 @@ impl TryFrom<String> for Digest {
     type Error = DigestError;
 
     fn try_from(text: String) -> Result<Self, DigestError> {
-        let error = DigestError { found: text.len() };
+        text.parse()
+    }
+}
+
+impl FromStr for Digest {
+    type Err = DigestError;
+
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        let error = || DigestError { found: text.len() };
         let mut bytes = [0; 32];
-        if text.len() != 64 {
-            return Err(error);
+        let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return Err(error()) };
+        if pairs.len() != bytes.len() {
+            return Err(error());
         }
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| error.clone())?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| error.clone())?;
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = digit(*high).ok_or_else(error)? << 4 | digit(*low).ok_or_else(error)?;
         }
         Ok(Self(bytes))
     }
 }
 
+fn digit(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'a'..=b'f' => Some(character - b'a' + 10),
+        b'A'..=b'F' => Some(character - b'A' + 10),
+        _ => None,
+    }
+}
+
+// Three of them stand in every record: written and read without a copy.
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.with_text(|text| serializer.serialize_str(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = Digest;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a SHA-256 in hexadecimal digits")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Digest, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.with_text(|text| f.write_str(text))
     }
 }
 

@@ -139,7 +139,13 @@ pub async fn verify(sources: Sources) -> Result<Report, VerifyError> {
     }
     blocking(move || {
         if let Some(path) = &sources.heads {
-            heads_file::outside(path, &known, sources.public_keys.as_deref(), &mut report)
+            let checked = [
+                sources.journal.is_some().then_some(Place::Journal),
+                sources.database.is_some().then_some(Place::Database),
+                sources.export.is_some().then_some(Place::Export),
+            ];
+            let checked: Vec<_> = checked.into_iter().flatten().collect();
+            heads_file::outside(path, (&checked, &known), sources.public_keys.as_deref(), &mut report)
                 .map_err(|cause| VerifyError::File { path: path.clone(), cause })?;
         }
         if let Some(since) = &sources.since {

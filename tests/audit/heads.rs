@@ -7,7 +7,7 @@ use chrono::Utc;
 use orderline::audit::heads::keys::{self, public_path, read_public};
 use orderline::audit::heads::note::{Checkpoint, Note};
 use orderline::audit::verify::{self, Place, Reason, Since, Sources};
-use orderline::audit::{Entry, EntryKind, Journal, Settings};
+use orderline::audit::{Entry, EntryKind, Journal, Settings, office::Office};
 use serde_json::json;
 
 use super::{call, check, settings, take_a_call};
@@ -266,4 +266,33 @@ async fn since_a_head_only_what_is_newer_is_read_and_the_head_itself_is_compared
     let report = verify::verify(since(Since::number(2))).await.unwrap();
     assert!(report.is_good(), "{report}");
     assert!(verify::verify(since(Since::number(9))).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_office_signs_with_the_same_key_and_is_checked_with_the_calls() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = alone(folder.path());
+    for n in 1..=2 {
+        with_heads(&settings, n..=n).await;
+        let office = Office::open(&settings).await.unwrap();
+        office.record(vec![Entry::new(EntryKind::Resolved, json!({ "n": 1 }), 0)]).await.unwrap();
+        office.finish().await.unwrap();
+        keys::rotate(&settings.signing_key_path()).unwrap();
+    }
+    with_heads(&settings, 3..=3).await;
+    let report = check(&settings, None).await;
+    assert!(report.is_good(), "{report}");
+    assert_eq!((report.journal_calls, report.journal_entries), (Some(5), Some(21)));
+    let office = Settings { journal: settings.journal.join("operator"), ..settings.clone() };
+    let (calls, acts) = (notes(&settings), notes(&office));
+    assert_eq!(calls[0].1.key.public(), acts[0].1.key.public());
+    assert!(acts.iter().any(|(_, says)| says.next_key.is_some()), "it changes over by a head of its own");
+
+    // What is changed there is found, too.
+    let path = segment(&office, 1);
+    let mut bytes = fs::read(&path).unwrap();
+    let place = bytes.windows(8).position(|window| window == b"resolved").unwrap();
+    bytes[place] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    assert!(!check(&settings, None).await.is_good());
 }

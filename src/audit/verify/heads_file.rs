@@ -110,7 +110,7 @@ pub(super) fn check(
 /// Compares a copy of heads from outside with what each place holds.
 pub(super) fn outside(
     path: &Path,
-    places: &[Known],
+    (checked, places): (&[Place], &[Known]),
     trust: Trust<'_>,
     report: &mut Report,
 ) -> io::Result<()> {
@@ -134,6 +134,7 @@ pub(super) fn outside(
         let detail = format!("{unreadable} pieces of {} are no head", path.display());
         found(Place::Outside, Reason::HeadUnreadable, detail, report);
     }
+    let outside: Vec<Uuid> = journals.keys().copied().collect();
     for (journal, mut notes) in journals {
         // At least once and by several ways: sorted, each once.
         notes.sort_unstable();
@@ -174,10 +175,11 @@ pub(super) fn outside(
                 None => {}
             }
         }
-        for place in [Place::Journal, Place::Database, Place::Export] {
-            let here = places.iter().any(|known| known.place == place);
+        for place in checked.iter().copied() {
             let holds = places.iter().any(|known| known.place == place && known.journal == journal);
-            if here && !holds {
+            // A folder is one of perhaps many journals whose heads are kept there; the database has all of them.
+            let known = |known: &Known| known.place == place && outside.contains(&known.journal);
+            if !holds && (place == Place::Database || !places.iter().any(known)) {
                 let detail = format!("heads of journal {journal} stand outside, and none of it here");
                 found(place, Reason::OldState, detail, report);
             }
