@@ -36,7 +36,7 @@ pub mod verify;
 
 pub use chain::{Digest, Record};
 pub use entry::{Entry, EntryKind};
-pub use journal::{Journal, JournalError, Position, ReadOnly, Receipt, Recovered};
+pub use journal::{Clock, Journal, JournalError, Position, ReadOnly, Receipt, Recovered};
 pub use open_intent::OpenIntent;
 pub use settings::{HeadSinks, Settings};
 

@@ -42,9 +42,12 @@ pub struct Journal {
     shared: Arc<Shared>,
 }
 
+/// Tells the time of day. In earnest the system's clock, which may be set; a test's own where it is.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
 /// What is shared between the handles, the writer and the drain.
-#[derive(Debug)]
 pub(crate) struct Shared {
+    clock: Clock,
     pub(crate) folder: PathBuf,
     pub(crate) id: Uuid,
     pub(crate) node: String,
@@ -153,6 +156,19 @@ impl Journal {
         settings: &Settings,
         storage: Box<dyn Storage>,
     ) -> Result<(Self, Recovered), JournalError> {
+        Self::open_with(settings, storage, Arc::new(Utc::now))
+    }
+
+    /// [`Self::open_on`] with another clock. What it says stands in the entries and tells the age of what an earlier
+    /// run left; nothing is ordered by it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(
+        settings: &Settings,
+        storage: Box<dyn Storage>,
+        clock: Clock,
+    ) -> Result<(Self, Recovered), JournalError> {
         let lock = segments::take(&settings.journal)?;
         let key_path = settings.key_path();
         let key = SealKey::load_or_make(&key_path)
@@ -170,6 +186,7 @@ impl Journal {
             .map_err(|source| JournalError::io(&settings.journal, "writing the file of heads in", source))?;
         let mut recovered = state.report;
         let shared = Arc::new(Shared {
+            clock,
             folder: settings.journal.clone(),
             id: state.journal,
             node: settings.node.clone(),
@@ -335,6 +352,11 @@ impl Journal {
         }
     }
 
+    /// The time of day by the journal's clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.shared.now()
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
@@ -353,7 +375,17 @@ impl std::fmt::Debug for Journal {
     }
 }
 
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("folder", &self.folder).field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 impl Shared {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
+    }
+
     pub(crate) fn read_only(&self) -> Option<ReadOnly> {
         match self.mode.load(Ordering::Acquire) {
             DISK_FAILED => Some(ReadOnly::DiskFailed),

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
-
 use super::writer::{Answer, NOBODYS, Writer};
 use super::{JournalError, ReadOnly};
 use crate::audit::crash;
@@ -31,7 +29,7 @@ impl Writer {
         if self.disk_failed() {
             return false;
         }
-        let made = self.with.keeper.make(Utc::now());
+        let made = self.with.keeper.make(self.shared.now());
         // CP8
         crash::point("cp8");
         let payload = Payload::Head(Box::new(made.head.clone()));

@@ -97,8 +97,9 @@ fn read_header(folder: &Path, number: u64) -> Result<Option<frame::Header>, Jour
 /// Reads the whole folder, cuts a torn tail and drops an empty last segment.
 pub(super) fn recover(settings: &Settings, key: &SealKey) -> Result<State, JournalError> {
     let folder = &settings.journal;
-    let numbers = segments::list(folder)
+    let mut numbers = segments::list(folder)
         .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
+    drop_unborn(folder, &mut numbers)?;
     let extents = extents(folder, &numbers)?;
     let mut state = State {
         journal: Uuid::now_v7(),
@@ -262,10 +263,12 @@ impl State {
             first_segment: segment,
             opened: None,
             ordinal,
+            last_ms: 0,
         });
         let (ordinal, first_segment) = (call.ordinal, call.first_segment);
         call.next_seq = record.seq.saturating_add(1);
         call.last = record.hash;
+        call.last_ms = record.entry.offset_ms;
         if let Some(id) = record.entry.request {
             if record.entry.kind == EntryKind::Intent {
                 if let Some(intent) = OpenIntent::recovered(record, key) {
@@ -288,6 +291,22 @@ impl State {
         self.previous = Some(Extent { segment: segment.number, bytes: segment.bytes });
         self.end = Position { segment: segment.number, offset: segment.bytes };
     }
+}
+
+/// Removes newest segments in which nothing was ever acknowledged: the machine stopped while one was made. The segment
+/// before them is then the last, whose tail may be torn: perhaps they were made because it failed.
+fn drop_unborn(folder: &Path, numbers: &mut Vec<u64>) -> Result<(), JournalError> {
+    while let Some(number) = numbers.last().copied() {
+        let scan = read_segment(folder, number, None)?.scan;
+        if !scan.frames.is_empty() || matches!(scan.tail, Tail::Damaged { .. }) {
+            break;
+        }
+        let path = segments::path(folder, number);
+        std::fs::remove_file(&path)
+            .map_err(|source| JournalError::io(&path, "removing the empty segment", source))?;
+        numbers.pop();
+    }
+    Ok(())
 }
 
 fn cut(path: &Path, bytes: u64) -> Result<(), JournalError> {

@@ -69,6 +69,8 @@ pub(super) struct CallState {
     pub(super) opened: Option<Instant>,
     /// Which call of the journal it is; none when an earlier run's opening of it cannot be read.
     pub(super) ordinal: Option<u64>,
+    /// The offset of its last entry, in milliseconds.
+    pub(super) last_ms: u64,
 }
 
 /// What a writer starts with.
@@ -262,7 +264,8 @@ impl Writer {
             open: BTreeSet::new(),
             closing: false,
             first_segment: self.with.segments.number(),
-            opened: Some(accepted_at(started_at)),
+            opened: Some(accepted_at(started_at, self.shared.now())),
+            last_ms: 0,
             ordinal: Some(genesis.ordinal),
         };
         batch.before.entry(call).or_insert(None);
@@ -309,16 +312,18 @@ impl Writer {
     }
 
     /// Puts an entry of an open call into the batch, and the call's closing after it when it was the last to wait for.
-    fn write(&mut self, call: CallId, entry: Entry, batch: &mut Batch) -> Answer {
+    fn write(&mut self, call: CallId, mut entry: Entry, batch: &mut Batch) -> Answer {
         let state = self.with.calls.get_mut(&call).ok_or(JournalError::NotOpen(call))?;
         batch.before.entry(call).or_insert_with(|| Some(state.clone()));
+        // What is found out afterwards carries its intent's offset: within a call the offset never goes back.
+        entry.offset_ms = entry.offset_ms.max(state.last_ms);
         let private = entry.private.clone();
         // Revealed to be sealed.
         let sealed = match &private {
             Some(value) => Some(self.with.key.seal(call, state.next_seq, value.reveal())?),
             None => None,
         };
-        let record = Record::new(call, state.next_seq, Utc::now(), state.last, entry, sealed);
+        let record = Record::new(call, state.next_seq, self.shared.now(), state.last, entry, sealed);
         let receipt = Receipt { seq: record.seq, hash: record.hash };
         let payload = Payload::Record(Box::new(record));
         let json = payload.to_json().ok_or(JournalError::TooLarge)?;
@@ -331,6 +336,7 @@ impl Writer {
                 .touched
                 .push((ordinal, Touched { call, count, last: receipt.hash, fresh: 1, first_segment }));
         }
+        state.last_ms = record.entry.offset_ms;
         batch.bytes += json.len();
         batch.payloads.push(json);
         let entry = &record.entry;
@@ -443,9 +449,9 @@ impl Writer {
 }
 
 /// A call's chain is opened with its first action: what passed since its accept, on the monotonic clock.
-fn accepted_at(started_at: DateTime<Utc>) -> Instant {
+fn accepted_at(started_at: DateTime<Utc>, today: DateTime<Utc>) -> Instant {
     let now = Instant::now();
-    let age = Utc::now().signed_duration_since(started_at).to_std().unwrap_or_default();
+    let age = today.signed_duration_since(started_at).to_std().unwrap_or_default();
     now.checked_sub(age).unwrap_or(now)
 }
 
