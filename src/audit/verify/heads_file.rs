@@ -16,7 +16,8 @@ use crate::audit::journal::JournalError;
 
 /// What the journal's file of heads is compared with.
 pub(super) struct Against<'a> {
-    pub(super) folder: &'a Path,
+    /// What [`read`] found before the segments were read.
+    pub(super) bytes: &'a [u8],
     /// The heads that the segments hold.
     pub(super) heads: &'a HeadChain,
     /// Where the heads stood when the oldest segment that was read began.
@@ -34,22 +35,24 @@ pub(super) struct Known {
     pub(super) upto: Option<u64>,
 }
 
-/// Checks the journal's file of heads. Returns the hash of each note in it.
-pub(super) fn check(
-    against: &Against<'_>,
-    report: &mut Report,
-) -> Result<BTreeMap<u64, Digest>, JournalError> {
-    let Against { folder, heads, base, live, trust } = against;
+/// The journal's file of heads, none of it when there is none. Before the segments, so that a running server's newest
+/// heads are missing here and not there.
+pub(super) fn read(folder: &Path) -> Result<Vec<u8>, JournalError> {
     let path = file::path(folder);
-    let bytes = match std::fs::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        other => other.map_err(|source| JournalError::io(&path, "reading the file of heads", source))?,
-    };
+    match std::fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other.map_err(|source| JournalError::io(&path, "reading the file of heads", source)),
+    }
+}
+
+/// Checks the journal's file of heads. Returns the hash of each note in it.
+pub(super) fn check(against: &Against<'_>, report: &mut Report) -> BTreeMap<u64, Digest> {
+    let Against { bytes, heads, base, live, trust } = against;
     let mut found = |reason, detail: String| {
         let detail = format!("the file of heads: {detail}");
         report.found(Finding { place: Place::Journal, call: None, seq: None, reason, detail });
     };
-    let text = String::from_utf8_lossy(&bytes);
+    let text = String::from_utf8_lossy(bytes);
     let (notes, rest) = file::split(&text);
     if !rest.is_empty() && !live {
         found(Reason::HeadUnreadable, "it ends in something that is no whole note".to_owned());
@@ -89,6 +92,7 @@ pub(super) fn check(
                     "it goes up to head {here}, the segments up to {segments}: an old state was put back"
                 ),
             ),
+            _ if *live => {}
             // A crash came between the frame and the file, or the server is there right now.
             (segments, here) if segments == here + 1 => {
                 report
@@ -104,7 +108,7 @@ pub(super) fn check(
             _ => {}
         }
     }
-    Ok(chain.notes)
+    chain.notes
 }
 
 /// Compares a copy of heads from outside with what each place holds.

@@ -38,6 +38,7 @@ pub(super) struct Copied {
 
 pub(super) fn check(folder: &Path, how: How<'_>, report: &mut Report) -> Result<Copied, JournalError> {
     let live = segments::is_held(folder);
+    let notes = heads_file::read(folder)?;
     let numbers = segments::list(folder)
         .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
     let headers = recovery::headers(folder, &numbers)?;
@@ -89,7 +90,7 @@ pub(super) fn check(folder: &Path, how: How<'_>, report: &mut Report) -> Result<
                     heads = Some(HeadChain::after(Place::Journal, header.journal, base.clone()));
                 }
                 copied.journal = Some(header.journal);
-                before = Some(header.clone());
+                before = Some(Header::clone(header));
             }
             // A server that is just making it.
             None if last && live => {}
@@ -125,8 +126,8 @@ pub(super) fn check(folder: &Path, how: How<'_>, report: &mut Report) -> Result<
         heads.finish(how.trust, report);
         report.notes.extend(heads.uncovered(chains.entries()));
         *report.journal_heads.get_or_insert(0) += heads.last();
-        let file = heads_file::Against { folder, heads, base: &base, live, trust: how.trust };
-        for (n, note) in heads_file::check(&file, report)? {
+        let file = heads_file::Against { bytes: &notes, heads, base: &base, live, trust: how.trust };
+        for (n, note) in heads_file::check(&file, report) {
             copied.notes.entry(n).or_insert((note, None));
         }
     }
