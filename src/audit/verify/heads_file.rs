@@ -7,7 +7,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::chains::Reason;
-use super::heads::{HeadChain, Trust, note_hash};
+use super::heads::{HeadChain, note_hash};
 use super::{Finding, Place, Report};
 use crate::audit::chain::Digest;
 use crate::audit::heads::note::{Checkpoint, Note};
@@ -23,7 +23,6 @@ pub(super) struct Against<'a> {
     /// Where the heads stood when the oldest segment that was read began.
     pub(super) base: &'a Standing,
     pub(super) live: bool,
-    pub(super) trust: Trust<'a>,
 }
 
 /// The heads that one place holds, to be compared with what stands outside.
@@ -47,7 +46,7 @@ pub(super) fn read(folder: &Path) -> Result<Vec<u8>, JournalError> {
 
 /// Checks the journal's file of heads. Returns the hash of each note in it.
 pub(super) fn check(against: &Against<'_>, report: &mut Report) -> BTreeMap<u64, Digest> {
-    let Against { bytes, heads, base, live, trust } = against;
+    let Against { bytes, heads, base, live } = against;
     let mut found = |reason, detail: String| {
         let detail = format!("the file of heads: {detail}");
         report.found(Finding { place: Place::Journal, call: None, seq: None, reason, detail });
@@ -69,7 +68,7 @@ pub(super) fn check(against: &Against<'_>, report: &mut Report) -> BTreeMap<u64,
             differs.get_or_insert(n);
         }
     }
-    chain.finish(*trust, &mut inner);
+    chain.finish(report);
     let good = inner.is_good();
     // A key that was changed without a word, or that is not the given one, shows in the frames already.
     let news =
@@ -115,7 +114,6 @@ pub(super) fn check(against: &Against<'_>, report: &mut Report) -> BTreeMap<u64,
 pub(super) fn outside(
     path: &Path,
     (checked, places): (&[Place], &[Known]),
-    trust: Trust<'_>,
     report: &mut Report,
 ) -> io::Result<()> {
     let bytes = std::fs::read(path)?;
@@ -152,7 +150,7 @@ pub(super) fn outside(
                 .follow_note(whole, &mut inner);
         }
         if let Some(chain) = chain {
-            chain.finish(trust, &mut inner);
+            chain.finish(report);
         }
         inner.findings.into_iter().for_each(|finding| report.found(finding));
         for known in places.iter().filter(|known| known.journal == journal) {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::chains::{Chains, Reason};
-use super::heads::{HeadChain, Trust};
+use super::heads::HeadChain;
 use super::{Finding, Place, Report, heads_file};
 use crate::audit::chain::{Digest, Record};
 use crate::audit::frame::{Header, Payload, Tail};
@@ -18,7 +18,6 @@ use crate::ids::CallId;
 pub(super) struct How<'a> {
     /// The file with the sealing key.
     pub(super) key: Option<&'a Path>,
-    pub(super) trust: Trust<'a>,
     /// The head whose work is trusted.
     pub(super) since: Option<u64>,
     /// Whether records are compared with a database afterwards.
@@ -123,10 +122,10 @@ pub(super) fn check(folder: &Path, how: How<'_>, report: &mut Report) -> Result<
         copied.end = Position { segment: *number, offset: segment.bytes };
     }
     if let Some(heads) = &heads {
-        heads.finish(how.trust, report);
+        heads.finish(report);
         report.notes.extend(heads.uncovered(chains.entries()));
         *report.journal_heads.get_or_insert(0) += heads.last();
-        let file = heads_file::Against { bytes: &notes, heads, base: &base, live, trust: how.trust };
+        let file = heads_file::Against { bytes: &notes, heads, base: &base, live };
         for (n, note) in heads_file::check(&file, report) {
             copied.notes.entry(n).or_insert((note, None));
         }
