@@ -20,7 +20,7 @@ use super::heads::{Head, Standing};
 #[serde(tag = "frame", rename_all = "snake_case")]
 pub(crate) enum Payload {
     /// The first of every segment.
-    Segment(Header),
+    Segment(Box<Header>),
     Record(Box<Record>),
     Head(Box<Head>),
 }
@@ -193,7 +193,7 @@ mod tests {
     fn header(segment: u64) -> Payload {
         let journal = uuid::Uuid::from_u128(1);
         let node = "n".to_owned();
-        Payload::Segment(Header {
+        Payload::Segment(Box::new(Header {
             version: 1,
             journal,
             node,
@@ -201,7 +201,7 @@ mod tests {
             next_ordinal: 1,
             previous: None,
             heads: None,
-        })
+        }))
     }
 
     /// Two batches: frames 1 and 2, then 3 and 4, and zeros to the end.

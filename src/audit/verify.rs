@@ -61,6 +61,9 @@ pub struct Report {
     pub notes: Vec<String>,
     #[serde(skip)]
     values: redaction::Values,
+    /// Who signed which heads.
+    #[serde(skip)]
+    signers: Vec<heads::Signers>,
 }
 
 /// One thing that is wrong.
@@ -75,7 +78,7 @@ pub struct Finding {
 }
 
 /// Where something is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
     Journal,
@@ -155,8 +158,11 @@ pub async fn verify(sources: Sources) -> Result<Report, VerifyError> {
                 sources.export.is_some().then_some(Place::Export),
             ];
             let checked: Vec<_> = checked.into_iter().flatten().collect();
-            heads_file::outside(path, (&checked, &known), sources.public_keys.as_deref(), &mut report)
+            heads_file::outside(path, (&checked, &known), &mut report)
                 .map_err(|cause| VerifyError::File { path: path.clone(), cause })?;
+        }
+        if let Some(trusted) = &sources.public_keys {
+            heads::judge(trusted, &mut report);
         }
         if let Some(since) = &sources.since {
             since.confirm(&known, &mut report)?;
@@ -171,7 +177,6 @@ fn files(
     sources: &Sources,
     mut report: Report,
 ) -> Result<(Report, Vec<journal::Copied>, Vec<Known>), VerifyError> {
-    let trust = sources.public_keys.as_deref();
     let (mut copied, mut known) = (Vec::new(), Vec::new());
     if let Some(folder) = &sources.journal {
         let compared = sources.database.is_some();
@@ -183,7 +188,7 @@ fn files(
             folders.push((office.clone(), None));
         }
         for (folder, since) in folders {
-            let how = journal::How { key: sources.key.as_deref(), trust, since, compared };
+            let how = journal::How { key: sources.key.as_deref(), since, compared };
             let journal = journal::check(&folder, how, &mut report)?;
             if let Some(id) = journal.journal {
                 let notes = journal.notes.iter().map(|(n, (note, _))| (*n, *note)).collect();
@@ -193,7 +198,7 @@ fn files(
         }
     }
     if let Some(path) = &sources.export {
-        let found = export::check(path, trust, sources.since.as_ref(), &mut report)
+        let found = export::check(path, sources.since.as_ref(), &mut report)
             .map_err(|cause| VerifyError::File { path: path.clone(), cause })?;
         known.extend(found);
     }

@@ -10,7 +10,7 @@ use orderline::postgres::Cluster;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::{SOON, call, check, settings, take_a_call};
+use super::{SOON, call, check, settings, switch_triggers_off, take_a_call};
 
 /// Three whole calls with a head behind each, drained.
 pub(super) async fn three_heads(cluster: &Cluster, folder: &Path) -> (Settings, PgPool) {
@@ -48,12 +48,6 @@ async fn put_back(pool: &PgPool, name: &str) {
     for table in TABLES {
         run(pool, &format!("TRUNCATE audit.{table}; INSERT INTO audit.{table} SELECT * FROM {name}_{table}"))
             .await;
-    }
-}
-
-async fn without_triggers(pool: &PgPool) {
-    for table in ["calls", "entries", "heads"] {
-        run(pool, &format!("ALTER TABLE audit.{table} DISABLE TRIGGER USER")).await;
     }
 }
 
@@ -154,7 +148,7 @@ async fn every_change_of_the_heads_and_of_what_they_cover_is_found() {
         Note::sign(text, &name, &[&signer]).to_string()
     };
     drop(other);
-    without_triggers(&pool).await;
+    switch_triggers_off(&pool).await;
     keep(&pool, "kept").await;
     for (change, shows_alone) in changes(&stranger) {
         run(&pool, &change).await;
@@ -234,7 +228,7 @@ async fn since_a_head_the_database_is_read_from_there() {
         assert!(report.is_good(), "{report}");
         assert_eq!(report.database_entries, Some(5));
     }
-    without_triggers(&pool).await;
+    switch_triggers_off(&pool).await;
     run(
         &pool,
         &format!("UPDATE audit.entries SET http_status = 200 WHERE call_id = '{}' AND seq = 3", call(3).0),

@@ -22,9 +22,12 @@ use super::note::{Signer, VerifierKey};
 pub(crate) struct Keys {
     path: PathBuf,
     current: Signer,
-    /// Inode and time of the file that was read.
-    seen: (u64, i64, i64),
+    /// The file that was read.
+    seen: Identity,
 }
+
+/// Tells a file from another one in its place: inode and time.
+type Identity = (u64, i64, i64);
 
 impl Keys {
     /// Reads the key, or makes it, and its public part beside it.
@@ -47,7 +50,7 @@ impl Keys {
 
     /// Reads the file again if it is another one.
     pub(crate) fn refresh(&mut self, name: &str) {
-        let read_again = || -> io::Result<Option<((u64, i64, i64), Signer)>> {
+        let read_again = || -> io::Result<Option<(Identity, Signer)>> {
             let seen = identity(&self.path)?;
             if seen == self.seen {
                 return Ok(None);
@@ -171,7 +174,7 @@ fn old_path(path: &Path) -> PathBuf {
     PathBuf::from(old)
 }
 
-fn identity(path: &Path) -> io::Result<(u64, i64, i64)> {
+fn identity(path: &Path) -> io::Result<Identity> {
     let metadata = std::fs::metadata(path)?;
     Ok((metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
 }

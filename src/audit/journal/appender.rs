@@ -93,7 +93,7 @@ impl Appender {
 
     fn append_to_new(&mut self, payloads: &[Vec<u8>], next_ordinal: u64) -> io::Result<Position> {
         let number = self.next_number;
-        let header = Payload::Segment(Header {
+        let header = Payload::Segment(Box::new(Header {
             version: 1,
             journal: self.journal,
             node: self.node.clone(),
@@ -101,7 +101,7 @@ impl Appender {
             next_ordinal,
             previous: self.previous,
             heads: Some(self.heads.clone()),
-        });
+        }));
         let header = header.to_json().ok_or_else(|| io::Error::other("the header is too large"))?;
         let mut bytes = Vec::new();
         frame::push(&header, 0, &mut bytes);

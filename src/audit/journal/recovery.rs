@@ -90,7 +90,7 @@ fn read_header(folder: &Path, number: u64) -> Result<Option<frame::Header>, Jour
         .and_then(|file| file.take(16 << 10).read_to_end(&mut bytes))
         .map_err(|source| JournalError::io(&path, "reading the segment's header", source))?;
     Ok(match frame::first(&bytes) {
-        Some(Payload::Segment(header)) => Some(header),
+        Some(Payload::Segment(header)) => Some(*header),
         _ => None,
     })
 }

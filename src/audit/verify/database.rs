@@ -66,8 +66,7 @@ pub(super) async fn check(
             }
         }
     }
-    let mut stored =
-        stored_heads::check(&mut transaction, since, sources.public_keys.as_deref(), report).await?;
+    let mut stored = stored_heads::check(&mut transaction, since, report).await?;
     let mut places: Vec<Known> = Vec::new();
     let mut watermarks = Vec::new();
     for journal in &copied {

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::chains::{Chains, Reason};
-use super::heads::{Anchors, HeadChain, Trust, note_hash};
+use super::heads::{Anchors, HeadChain, note_hash};
 use super::heads_file::Known;
 use super::{Finding, Place, Report, Since};
 use crate::audit::chain::Digest;
@@ -17,12 +17,7 @@ use crate::audit::export::Line;
 use crate::audit::heads::Standing;
 
 /// Checks a whole export.
-pub(super) fn check(
-    path: &Path,
-    trust: Trust<'_>,
-    since: Option<&Since>,
-    report: &mut Report,
-) -> io::Result<Vec<Known>> {
+pub(super) fn check(path: &Path, since: Option<&Since>, report: &mut Report) -> io::Result<Vec<Known>> {
     let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
     let mut checking = Checking {
         chains: Chains::new(Place::Export),
@@ -39,7 +34,7 @@ pub(super) fn check(
         checking.read(&line, since, report);
         line.clear();
     }
-    Ok(checking.finish(trust, report))
+    Ok(checking.finish(report))
 }
 
 struct Checking {
@@ -111,9 +106,9 @@ impl Checking {
         self.hasher.update(line);
     }
 
-    fn finish(mut self, trust: Trust<'_>, report: &mut Report) -> Vec<Known> {
+    fn finish(mut self, report: &mut Report) -> Vec<Known> {
         for chain in self.heads.values() {
-            chain.finish(trust, report);
+            chain.finish(report);
             *report.export_heads.get_or_insert(0) += chain.last();
         }
         std::mem::take(&mut self.anchors).finish(&mut self.chains, report);

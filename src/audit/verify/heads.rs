@@ -1,6 +1,6 @@
 //! Follows the heads of one journal, wherever they come from.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -12,9 +12,6 @@ use crate::audit::heads::merkle::Range;
 use crate::audit::heads::note::{Checkpoint, Note, VerifierKey};
 use crate::audit::heads::{Head, Leaf, Standing};
 use crate::ids::CallId;
-
-/// The public keys that heads have to be signed with; none: heads are only checked for consistency.
-pub(super) type Trust<'a> = Option<&'a [VerifierKey]>;
 
 /// Where the heads of one journal stand.
 pub(super) struct HeadChain {
@@ -33,6 +30,44 @@ pub(super) struct HeadChain {
     broken: bool,
     /// The hash of each whole note.
     pub(super) notes: BTreeMap<u64, Digest>,
+}
+
+/// Who signed the heads of one journal in one place.
+#[derive(Clone, Debug)]
+pub(super) struct Signers {
+    place: Place,
+    journal: Uuid,
+    keys: Vec<[u8; 32]>,
+    /// Each key was vouched for by the one before it; otherwise the break was told of.
+    linked: bool,
+}
+
+/// Looks for somebody trusted behind all heads: whoever signed a change to or from a trusted key is trusted, too, also
+/// for another journal under the same key.
+pub(super) fn judge(trusted: &[VerifierKey], report: &mut Report) {
+    let mut trusted: HashSet<[u8; 32]> = trusted.iter().map(VerifierKey::public).collect();
+    let signers = std::mem::take(&mut report.signers);
+    let mut left: Vec<&Signers> = signers.iter().filter(|signers| !signers.keys.is_empty()).collect();
+    loop {
+        let before = left.len();
+        left.retain(|signers| {
+            let known = signers.keys.iter().any(|key| trusted.contains(key));
+            if known && signers.linked {
+                trusted.extend(&signers.keys);
+            }
+            !known
+        });
+        if left.len() == before {
+            break;
+        }
+    }
+    let mut told = HashSet::new();
+    for Signers { place, journal, .. } in left.into_iter().filter(|signers| signers.linked) {
+        if told.insert((*place, *journal)) {
+            let detail = format!("nobody whose key was given stands behind the heads of journal {journal}");
+            report.found(Finding { place: *place, call: None, seq: None, reason: Reason::HeadKey, detail });
+        }
+    }
 }
 
 /// What two copies of a note are compared by.
@@ -185,15 +220,14 @@ impl HeadChain {
         Some(format!("{newer} entries are newer than the last head of journal {}", self.journal))
     }
 
-    /// Says whether anybody who is trusted signed.
-    pub(super) fn finish(&self, trust: Trust<'_>, report: &mut Report) {
-        let Some(trust) = trust else { return };
-        let known = trust.iter().any(|key| self.seen.contains(&key.public()));
-        if !self.seen.is_empty() && !known && !self.broken {
-            let detail =
-                format!("expected the heads of journal {} to be signed by the given key", self.journal);
-            self.found((Reason::HeadKey, detail), report);
-        }
+    /// Keeps who signed, to be judged when everything was read.
+    pub(super) fn finish(&self, report: &mut Report) {
+        report.signers.push(Signers {
+            place: self.place,
+            journal: self.journal,
+            keys: self.seen.clone(),
+            linked: !self.broken,
+        });
     }
 
     fn found(&self, (reason, detail): (Reason, String), report: &mut Report) {

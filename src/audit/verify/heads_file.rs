@@ -7,7 +7,7 @@ use std::path::Path;
 use uuid::Uuid;
 
 use super::chains::Reason;
-use super::heads::{HeadChain, Trust, note_hash};
+use super::heads::{HeadChain, note_hash};
 use super::{Finding, Place, Report};
 use crate::audit::chain::Digest;
 use crate::audit::heads::note::{Checkpoint, Note};
@@ -16,13 +16,13 @@ use crate::audit::journal::JournalError;
 
 /// What the journal's file of heads is compared with.
 pub(super) struct Against<'a> {
-    pub(super) folder: &'a Path,
+    /// What [`read`] found before the segments were read.
+    pub(super) bytes: &'a [u8],
     /// The heads that the segments hold.
     pub(super) heads: &'a HeadChain,
     /// Where the heads stood when the oldest segment that was read began.
     pub(super) base: &'a Standing,
     pub(super) live: bool,
-    pub(super) trust: Trust<'a>,
 }
 
 /// The heads that one place holds, to be compared with what stands outside.
@@ -34,22 +34,24 @@ pub(super) struct Known {
     pub(super) upto: Option<u64>,
 }
 
-/// Checks the journal's file of heads. Returns the hash of each note in it.
-pub(super) fn check(
-    against: &Against<'_>,
-    report: &mut Report,
-) -> Result<BTreeMap<u64, Digest>, JournalError> {
-    let Against { folder, heads, base, live, trust } = against;
+/// The journal's file of heads, none of it when there is none. Before the segments, so that a running server's newest
+/// heads are missing here and not there.
+pub(super) fn read(folder: &Path) -> Result<Vec<u8>, JournalError> {
     let path = file::path(folder);
-    let bytes = match std::fs::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        other => other.map_err(|source| JournalError::io(&path, "reading the file of heads", source))?,
-    };
+    match std::fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        other => other.map_err(|source| JournalError::io(&path, "reading the file of heads", source)),
+    }
+}
+
+/// Checks the journal's file of heads. Returns the hash of each note in it.
+pub(super) fn check(against: &Against<'_>, report: &mut Report) -> BTreeMap<u64, Digest> {
+    let Against { bytes, heads, base, live } = against;
     let mut found = |reason, detail: String| {
         let detail = format!("the file of heads: {detail}");
         report.found(Finding { place: Place::Journal, call: None, seq: None, reason, detail });
     };
-    let text = String::from_utf8_lossy(&bytes);
+    let text = String::from_utf8_lossy(bytes);
     let (notes, rest) = file::split(&text);
     if !rest.is_empty() && !live {
         found(Reason::HeadUnreadable, "it ends in something that is no whole note".to_owned());
@@ -66,7 +68,7 @@ pub(super) fn check(
             differs.get_or_insert(n);
         }
     }
-    chain.finish(*trust, &mut inner);
+    chain.finish(report);
     let good = inner.is_good();
     // A key that was changed without a word, or that is not the given one, shows in the frames already.
     let news =
@@ -89,6 +91,7 @@ pub(super) fn check(
                     "it goes up to head {here}, the segments up to {segments}: an old state was put back"
                 ),
             ),
+            _ if *live => {}
             // A crash came between the frame and the file, or the server is there right now.
             (segments, here) if segments == here + 1 => {
                 report
@@ -104,14 +107,13 @@ pub(super) fn check(
             _ => {}
         }
     }
-    Ok(chain.notes)
+    chain.notes
 }
 
 /// Compares a copy of heads from outside with what each place holds.
 pub(super) fn outside(
     path: &Path,
     (checked, places): (&[Place], &[Known]),
-    trust: Trust<'_>,
     report: &mut Report,
 ) -> io::Result<()> {
     let bytes = std::fs::read(path)?;
@@ -148,7 +150,7 @@ pub(super) fn outside(
                 .follow_note(whole, &mut inner);
         }
         if let Some(chain) = chain {
-            chain.finish(trust, &mut inner);
+            chain.finish(report);
         }
         inner.findings.into_iter().for_each(|finding| report.found(finding));
         for known in places.iter().filter(|known| known.journal == journal) {

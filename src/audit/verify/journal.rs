@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::chains::{Chains, Reason};
-use super::heads::{HeadChain, Trust};
+use super::heads::HeadChain;
 use super::{Finding, Place, Report, heads_file, redaction};
 use crate::audit::chain::Digest;
 use crate::audit::frame::{Header, Payload, Tail};
@@ -17,7 +17,6 @@ use crate::ids::CallId;
 pub(super) struct How<'a> {
     /// The file with the sealing key.
     pub(super) key: Option<&'a Path>,
-    pub(super) trust: Trust<'a>,
     /// The head whose work is trusted.
     pub(super) since: Option<u64>,
     /// Whether records are compared with a database afterwards.
@@ -37,6 +36,7 @@ pub(super) struct Copied {
 
 pub(super) fn check(folder: &Path, how: How<'_>, report: &mut Report) -> Result<Copied, JournalError> {
     let live = segments::is_held(folder);
+    let notes = heads_file::read(folder)?;
     let numbers = segments::list(folder)
         .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
     let headers = recovery::headers(folder, &numbers)?;
@@ -88,7 +88,7 @@ pub(super) fn check(folder: &Path, how: How<'_>, report: &mut Report) -> Result<
                     heads = Some(HeadChain::after(Place::Journal, header.journal, base.clone()));
                 }
                 copied.journal = Some(header.journal);
-                before = Some(header.clone());
+                before = Some(Header::clone(header));
             }
             // A server that is just making it.
             None if last && live => {}
@@ -121,11 +121,11 @@ pub(super) fn check(folder: &Path, how: How<'_>, report: &mut Report) -> Result<
         copied.end = Position { segment: *number, offset: segment.bytes };
     }
     if let Some(heads) = &heads {
-        heads.finish(how.trust, report);
+        heads.finish(report);
         report.notes.extend(heads.uncovered(chains.entries()));
         *report.journal_heads.get_or_insert(0) += heads.last();
-        let file = heads_file::Against { folder, heads, base: &base, live, trust: how.trust };
-        for (n, note) in heads_file::check(&file, report)? {
+        let file = heads_file::Against { bytes: &notes, heads, base: &base, live };
+        for (n, note) in heads_file::check(&file, report) {
             copied.notes.entry(n).or_insert((note, None));
         }
     }

@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::chains::Reason;
-use super::heads::{Anchors, HeadChain, Trust};
+use super::heads::{Anchors, HeadChain};
 use super::journal::Copied;
 use super::{Finding, Place, Report};
 use crate::audit::chain::Digest;
@@ -26,7 +26,6 @@ pub(super) struct Stored {
 pub(super) async fn check(
     connection: &mut PgConnection,
     since: Option<(Uuid, u64)>,
-    trust: Trust<'_>,
     report: &mut Report,
 ) -> Result<Stored, sqlx::Error> {
     let mut stored = Stored::default();
@@ -67,7 +66,7 @@ pub(super) async fn check(
     }
     drop(rows);
     for chain in stored.chains.values() {
-        chain.finish(trust, report);
+        chain.finish(report);
         *report.database_heads.get_or_insert(0) += chain.last();
     }
     Ok(stored)
