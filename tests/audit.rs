@@ -17,6 +17,11 @@ use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+#[path = "audit/partitions.rs"]
+mod partitions;
+#[path = "audit/people.rs"]
+mod people;
+
 const SOON: Duration = Duration::from_secs(30);
 
 fn settings(folder: &Path, url: &str) -> Settings {
