@@ -10,7 +10,10 @@
 //! a commitment (HMAC-SHA256 with a random salt of its own), and the values themselves stand sealed (AES-256-GCM) under
 //! a key of the person's own, because resolving an open intent after a crash needs the request as it was. See [`seal`].
 //! [`erase`] makes a person's values unreadable, [`retain`] gives up the oldest months; both leave the chains whole.
+//!
+//! [`heads`] signs where all chains stand, so that a history made anew as a whole shows, too.
 
+mod canonical;
 pub mod chain;
 pub mod compare;
 pub mod crash;
@@ -18,8 +21,9 @@ pub mod database;
 pub mod drain;
 mod entry;
 pub mod erase;
-
+pub mod export;
 mod frame;
+pub mod heads;
 mod journal;
 pub mod office;
 mod open_intent;
@@ -36,9 +40,9 @@ pub mod verify;
 
 pub use chain::{Digest, Record};
 pub use entry::{Entry, EntryKind};
-pub use journal::{Journal, JournalError, Position, ReadOnly, Receipt, Recovered};
+pub use journal::{Clock, Journal, JournalError, Position, ReadOnly, Receipt, Recovered};
 pub use open_intent::OpenIntent;
-pub use settings::Settings;
+pub use settings::{HeadSinks, Settings};
 
 /// Makes the audit's tables, in the schema `audit` of their own, or brings them up to date.
 ///

@@ -16,12 +16,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::chain::Record;
 use super::crash;
+use super::heads::Head;
 use super::journal::{Journal, JournalError, Position, Shared};
 use super::seal::SubjectId;
 use super::settings::Settings;
 use super::subjects::{Slot, Subjects};
 
 mod files;
+mod heads;
 pub(crate) mod rows;
 mod tables;
 
@@ -143,16 +145,20 @@ impl Copying {
             let end = *durable.borrow_and_update();
             while position < end {
                 let shared = Arc::clone(&self.shared);
-                let (records, next) = blocking(move || files::read(&shared.folder, position, end)).await?;
+                let (placed, next) = blocking(move || files::read(&shared.folder, position, end)).await?;
+                let (records, mut heads) = (placed.records, placed.heads.as_slice());
                 for chunk in records.chunks(BATCH) {
                     // The last chunk also moves over what holds no record: headers, the ends of segments.
                     let upto = chunk.last().map_or(next, |last| last.1);
                     patient(months.prepare(&self.pool, chunk)).await?;
-                    patient(self.insert(chunk, upto)).await?;
+                    let covered = heads.partition_point(|(_, behind)| *behind <= upto);
+                    let (due, later) = heads.split_at(covered);
+                    heads = later;
+                    patient(self.insert(chunk, due, upto)).await?;
                     crash::point("cp6");
                     self.shared.drained.send_replace(Some(upto));
                 }
-                patient(self.insert(&[], next)).await?;
+                patient(self.insert(&[], heads, next)).await?;
                 position = next;
                 self.shared.drained.send_replace(Some(position));
             }
@@ -201,11 +207,17 @@ impl Copying {
         })
     }
 
-    /// One transaction: records, personal values and watermark.
-    async fn insert(&self, records: &[(Record, Position)], upto: Position) -> Result<(), DrainError> {
+    /// One transaction: records, personal values, heads and watermark.
+    async fn insert(
+        &self,
+        records: &[(Record, Position)],
+        heads: &[(Head, Position)],
+        upto: Position,
+    ) -> Result<(), DrainError> {
         let from = rows::From { journal: self.shared.id, node: &self.shared.node };
+        let heads: Vec<&Head> = heads.iter().map(|(head, _)| head).collect();
         let conflicts =
-            rows::insert(&self.pool, from, records, upto, |subjects| self.slots(subjects)).await?;
+            rows::insert(&self.pool, from, (records, &heads), upto, |subjects| self.slots(subjects)).await?;
         metrics::counter!("audit_drain_entries_total").increment(records.len() as u64);
         if conflicts > 0 {
             metrics::counter!("audit_drain_conflicts_total").increment(conflicts);

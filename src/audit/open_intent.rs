@@ -1,6 +1,8 @@
 //! An intent whose outcome nobody knows.
 
-use chrono::{DateTime, Utc};
+use std::time::Instant;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -29,6 +31,8 @@ pub struct OpenIntent {
     /// Whether an outcome `unknown` stands in the journal: the request certainly left.
     pub asked: bool,
     private: Option<Pii<Value>>,
+    /// When this run wrote it; none when an earlier one did.
+    since: Option<Instant>,
 }
 
 impl OpenIntent {
@@ -66,6 +70,15 @@ impl OpenIntent {
         Ok(None)
     }
 
+    /// How long ago it was written: by the monotonic clock if this run wrote it, so that a clock that is set changes
+    /// nothing; else by the time of day, and then a clock that was set back makes it too young or even negative.
+    pub(super) fn age(&self, now: DateTime<Utc>) -> TimeDelta {
+        match self.since {
+            Some(since) => TimeDelta::from_std(since.elapsed()).unwrap_or(TimeDelta::MAX),
+            None => now.signed_duration_since(self.at),
+        }
+    }
+
     /// From an intent that is just being written.
     pub(super) fn written(record: &Record, private: Option<Pii<Value>>) -> Option<Self> {
         Some(Self {
@@ -78,12 +91,13 @@ impl OpenIntent {
             order_id: record.entry.order_id,
             asked: false,
             private,
+            since: Some(Instant::now()),
         })
     }
 
     /// From an intent that an earlier run wrote.
     pub(super) fn recovered(record: &Record, keys: &Keys) -> Option<Self> {
         let private = keys.value(record).and_then(Result::ok);
-        Self::written(record, private.map(Pii::new))
+        Self::written(record, private.map(Pii::new)).map(|intent| Self { since: None, ..intent })
     }
 }

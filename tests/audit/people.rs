@@ -160,8 +160,12 @@ async fn one_of_a_hundred_people_is_erased_beside_the_running_server_and_every_c
     assert_eq!((after.redacted, after.sealed_checked, after.database_sealed_checked), (8, 400, 400));
     assert!(after.to_string().contains("8 redacted"), "{after}");
     for source in [
-        Sources { journal: Some(settings.journal.clone()), key: Some(settings.key_path()), database: None },
-        Sources { journal: None, key: Some(settings.key_path()), database: Some(pool.clone()) },
+        Sources {
+            journal: Some(settings.journal.clone()),
+            key: Some(settings.key_path()),
+            ..Sources::default()
+        },
+        Sources { key: Some(settings.key_path()), database: Some(pool.clone()), ..Sources::default() },
     ] {
         let report = verify::verify(source).await.unwrap();
         assert!(report.is_good() && report.redacted == 8, "{report}");

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
-use super::DrainError;
+use super::{DrainError, heads};
 use crate::audit::chain::Record;
 use crate::audit::entry::EntryKind;
+use crate::audit::heads::Head;
 use crate::audit::journal::Position;
 use crate::audit::seal::{SealedBox, SubjectId};
 use crate::audit::subjects::Slot;
@@ -24,12 +25,12 @@ pub(super) struct From<'a> {
     pub(super) node: &'a str,
 }
 
-/// One transaction: records, values and watermark. Returns how many conflicts were met. `slots` reads the persons'
+/// One transaction: records, heads, values and watermark. Returns how many conflicts were met. `slots` reads the persons'
 /// slots from the file, and is asked once no erasure can come between.
 pub(super) async fn insert<F>(
     pool: &PgPool,
     from: From<'_>,
-    records: &[(Record, Position)],
+    (records, covering): (&[(Record, Position)], &[&Head]),
     upto: Position,
     slots: impl FnOnce(Vec<SubjectId>) -> F,
 ) -> Result<u64, DrainError>
@@ -91,6 +92,7 @@ where
         sqlx::query(INSERT_KEYS).bind(Value::Array(keys)).execute(&mut *transaction).await?;
         sqlx::query(INSERT_VALUES).bind(Value::Array(values)).execute(&mut *transaction).await?;
     }
+    conflicts += heads::insert(&mut transaction, from.journal, covering).await?;
     sqlx::query(MOVE_WATERMARK)
         .bind(from.journal)
         .bind(from.node)

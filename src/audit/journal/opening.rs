@@ -10,9 +10,10 @@ use crate::audit::seal::SubjectId;
 use crate::ids::PhoneNumber;
 
 /// A call's chain is opened with its first action: what passed since its accept, on the monotonic clock.
-pub(super) fn accepted_at(started_at: DateTime<Utc>) -> Instant {
+/// `today` is the wall clock's time.
+pub(super) fn accepted_at(started_at: DateTime<Utc>, today: DateTime<Utc>) -> Instant {
     let now = Instant::now();
-    let age = Utc::now().signed_duration_since(started_at).to_std().unwrap_or_default();
+    let age = today.signed_duration_since(started_at).to_std().unwrap_or_default();
     now.checked_sub(age).unwrap_or(now)
 }
 

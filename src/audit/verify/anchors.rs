@@ -8,6 +8,7 @@ use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
 use crate::audit::chain::{Digest, Record};
+use crate::audit::heads::Leaf;
 use crate::audit::retain::Plan;
 use crate::ids::CallId;
 
@@ -61,6 +62,15 @@ impl Anchors {
     /// Whether a boundary goes through the call, so that its row or its opening may be missing.
     pub(super) fn cuts(&self, call: CallId) -> bool {
         self.cuts.contains_key(&call)
+    }
+
+    /// Whether what a head was signed over may be missing: the call was given up whole, or that part of it.
+    pub(super) fn excuse(&self, journal: Uuid, leaf: &Leaf) -> bool {
+        if let Some(cuts) = self.cuts.get(&leaf.call) {
+            return cuts.iter().any(|(first_kept, _)| leaf.count <= *first_kept);
+        }
+        let first = self.kept.get(&journal).map_or(0, |(first, _)| *first);
+        leaf.ordinal < first || self.also_gone.contains(&(journal, leaf.ordinal))
     }
 
     /// The next ordinal that must be there: `next`, or a later one up to `found`.
