@@ -156,8 +156,12 @@ async fn a_login_with_audit_writer_can_run_the_whole_drain_and_nothing_else() {
         "CREATE OR REPLACE FUNCTION audit.refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'".to_owned(),
         "SET session_replication_role = replica".to_owned(),
     ];
-    for table in ["calls", "entries", "conflicts", "pii", "subject_keys"] {
-        let column = if table == "subject_keys" { "subject_id" } else { "call_id" };
+    for table in ["calls", "entries", "conflicts", "heads", "pii", "subject_keys"] {
+        let column = match table {
+            "subject_keys" => "subject_id",
+            "heads" => "journal",
+            _ => "call_id",
+        };
         refused.extend([
             format!("UPDATE audit.{table} SET {column} = {column}"),
             format!("DELETE FROM audit.{table}"),
