@@ -49,11 +49,18 @@ pub use settings::{HeadSinks, Settings};
 /// # Errors
 /// The database is not there, this role may not, or a migration that was applied has changed since.
 pub async fn migrate(pool: &sqlx::PgPool) -> Result<(), sqlx::migrate::MigrateError> {
+    // A session of its own: the migrator's lock is the session's, and after an error it would be held for as long as the
+    // pool keeps the session, with everybody else's migration waiting for it.
+    let own = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(1)
+        .connect_lazy_with((*pool.connect_options()).clone());
     let mut migrator = migrations();
     // Beside the tables, so that another schema's migrations in the same database stay apart.
     migrator.create_schema("audit");
     migrator.dangerous_set_table_name("audit.migrations");
-    migrator.run(pool).await
+    let result = migrator.run(&own).await;
+    own.close().await;
+    result
 }
 
 /// The version of the tables that this program writes.

@@ -24,6 +24,10 @@ mod export;
 mod heads;
 #[path = "audit/heads_database.rs"]
 mod heads_database;
+#[path = "audit/partitions.rs"]
+mod partitions;
+#[path = "audit/people.rs"]
+mod people;
 #[path = "audit/sinks.rs"]
 mod sinks;
 

@@ -21,3 +21,15 @@ CREATE TABLE audit.heads (
 
 CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit.heads
     FOR EACH STATEMENT EXECUTE FUNCTION audit.refuse_change();
+
+-- The roles of 0002, where they are.
+DO $$
+BEGIN
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'audit_writer') THEN
+        GRANT SELECT, INSERT ON audit.heads TO audit_writer;
+    END IF;
+    IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'audit_reader') THEN
+        GRANT SELECT ON audit.heads TO audit_reader;
+    END IF;
+END
+$$;
