@@ -60,6 +60,37 @@ async fn an_order_whose_tool_calls_come_in_single_characters_is_placed_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_whose_disk_is_nearly_full_tells_of_orders_and_politely_takes_none() {
+    let model = Model::start(|_| Reply::refuse(500)).await;
+    let shop = Shop::open().await;
+    let house = House::open(&model.url, &shop.base, |config| {
+        config.thinking.engine = orderline::engines::llm::Engine::Rules;
+        config.audit.free_space_floor_bytes = u64::MAX;
+    })
+    .await;
+    let steps = vec![
+        say("ru_where_is_my_order"),
+        say("ru_need_four_nokian_205_55_16"),
+        say("ru_the_first"),
+        say("ru_deliver_to_moscow"),
+        hang_up(),
+    ];
+    let told = house.call(steps).await;
+    assert!(shop.orders(told.call).await.is_empty(), "{told}");
+    // Reads are journaled and told; this caller has no order yet.
+    assert!(told.answer(1).contains("заказ"), "{told}");
+    assert!(told.said().contains("оператор"), "who could not order is offered a person\n{told}");
+    let kinds: Vec<_> = orderline::audit::show::from_journal(&house.journal(), Some(orderline::ids::CallId(told.call)))
+        .unwrap()
+        .into_iter()
+        .map(|record| record.entry.kind)
+        .collect();
+    assert!(kinds.contains(&orderline::audit::EntryKind::Read), "{kinds:?}");
+    assert!(!kinds.contains(&orderline::audit::EntryKind::Intent), "{kinds:?}");
+    close(shop, house).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_agrees_and_hangs_up_at_once_has_ordered() {
     let (shop, _model, house) = open(order).await;
     let told = house.call_in_english(vec![say("en_nokian"), press('1'), hang_up_at_once()]).await;

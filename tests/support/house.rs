@@ -106,7 +106,7 @@ pub(crate) async fn orders(pool: &PgPool, call: Uuid) -> Vec<(String, i64)> {
 pub(crate) struct House {
     pub(crate) voice: Voice,
     events: Arc<Mutex<Vec<CallEvent>>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl House {
@@ -138,7 +138,12 @@ impl House {
                 kept.lock().unwrap().push(CallEvent::clone(&event));
             }
         });
-        Self { voice, events, _folder: folder }
+        Self { voice, events, folder }
+    }
+
+    /// The folder of the audit's journal.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.folder.path().join("audit-journal")
     }
 
     /// A caller telephones and does this, in Russian.

@@ -30,7 +30,6 @@ impl Writer {
             return false;
         }
         let made = self.with.keeper.make(self.shared.now());
-        crate::audit::crash::point("cp8");
         crash::point("cp8");
         let payload = Payload::Head(Box::new(made.head.clone()));
         let Some(json) = payload.to_json() else {
