@@ -10,7 +10,8 @@ use orderline::audit::verify::{self, Sources};
 use orderline::audit::{Entry, EntryKind, Journal, Settings, show};
 use orderline::ids::{CallId, RequestId};
 use orderline::orders::{
-    ActionOutcome, ActionRequest, Assent, Currency, Evidence, Money, Order, OrderAction, OrderStatus, PaymentMethod,
+    ActionOutcome, ActionRequest, Assent, Currency, Evidence, Money, Order, OrderAction, OrderStatus,
+    PaymentMethod,
 };
 use uuid::Uuid;
 
@@ -20,8 +21,7 @@ const CALL: CallId = CallId(Uuid::from_u128(1));
 
 /// A journal whose clock goes wrong by so many seconds.
 fn open(folder: &std::path::Path, wrong_s: &Arc<AtomicI64>) -> Journal {
-    let settings =
-        Settings { journal: folder.to_owned(), free_space_floor_bytes: 0, ..Settings::default() };
+    let settings = Settings { journal: folder.to_owned(), free_space_floor_bytes: 0, ..Settings::default() };
     let wrong_s = wrong_s.clone();
     let clock = Arc::new(move || Utc::now() + TimeDelta::seconds(wrong_s.load(Ordering::SeqCst)));
     Journal::open_with(&settings, Box::new(Disk::new(folder)), clock).unwrap().0
@@ -60,8 +60,11 @@ fn order(id: Uuid) -> Order {
 }
 
 fn confirm(id: u64) -> ActionRequest {
-    let action =
-        OrderAction::Confirm { order_id: Uuid::from_u128(7), payment: PaymentMethod::CashOnDelivery, name: None };
+    let action = OrderAction::Confirm {
+        order_id: Uuid::from_u128(7),
+        payment: PaymentMethod::CashOnDelivery,
+        name: None,
+    };
     let evidence = Evidence {
         order_digest: order(Uuid::from_u128(7)).order_number,
         order_version: 3,

@@ -39,11 +39,12 @@ async fn untrue(pool: &PgPool, said: &Said) -> Option<String> {
             (!written).then(|| format!("I5: {outcome} was told in call {call}, and no outcome says so"))
         }
         "unavailable" => {
-            let done: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM orders.events WHERE idem_key = $1)")
-                .bind(key.to_string())
-                .fetch_one(pool)
-                .await
-                .unwrap();
+            let done: bool =
+                sqlx::query_scalar("SELECT EXISTS (SELECT FROM orders.events WHERE idem_key = $1)")
+                    .bind(key.to_string())
+                    .fetch_one(pool)
+                    .await
+                    .unwrap();
             done.then(|| format!("I5: call {call} was told that request {request} was not done, and it was"))
         }
         "unknown" => None,
@@ -57,7 +58,8 @@ async fn untrue(pool: &PgPool, said: &Said) -> Option<String> {
             .fetch_one(pool)
             .await
             .unwrap();
-            (!written).then(|| format!("I5: {outcome} was told in call {call}, and no read stands in the audit"))
+            (!written)
+                .then(|| format!("I5: {outcome} was told in call {call}, and no read stands in the audit"))
         }
     }
 }

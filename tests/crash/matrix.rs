@@ -70,7 +70,8 @@ fn at_every_crash_point_nothing_is_lost_doubled_or_told_wrongly() {
         for running in running {
             results.push(running.await.unwrap());
         }
-        let alone = orderline::audit::verify::Sources { database: Some(shop.pool.clone()), ..Default::default() };
+        let alone =
+            orderline::audit::verify::Sources { database: Some(shop.pool.clone()), ..Default::default() };
         let report = orderline::audit::verify::verify(alone).await.unwrap();
         println!("{}", table(&results));
         let slowest = results.iter().map(|result| result.settled_ms).max().unwrap();
@@ -220,7 +221,8 @@ async fn settled(pool: &PgPool, call: CallId, place: u32) -> String {
     match entries.last() {
         None => "never asked".to_owned(),
         Some((kind, outcome, how)) => {
-            let parts = [Some(kind.replace('_', " ")), outcome.clone(), how.as_ref().map(|how| format!("({how})"))];
+            let parts =
+                [Some(kind.replace('_', " ")), outcome.clone(), how.as_ref().map(|how| format!("({how})"))];
             parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
         }
     }

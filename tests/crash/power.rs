@@ -24,6 +24,11 @@ const TRIES: u64 = 4;
 /// What a disk writes whole or not at all.
 const BLOCK: usize = 512;
 
+/// A folder that costs no syncs, where the machine has such.
+fn memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
 /// What the journal asked of the disk, in order.
 #[derive(Clone)]
 enum Deed {
@@ -79,7 +84,8 @@ impl Segment for SimulatedSegment {
         assert!(!self.failed, "a second sync of a failed segment would lie");
         let mut deeds = self.deeds.lock().unwrap();
         // Not the first, with which the journal is opened.
-        self.failed = deeds.len() > 3 && self.one_in > 0 && self.fails.lock().unwrap().below(self.one_in) == 0;
+        self.failed =
+            deeds.len() > 3 && self.one_in > 0 && self.fails.lock().unwrap().below(self.one_in) == 0;
         deeds.push(Deed::Sync(self.name.clone(), !self.failed));
         if self.failed { Err(io::Error::other("injected")) } else { Ok(()) }
     }
@@ -107,7 +113,12 @@ fn draft(call: CallId, id: u64) -> ActionRequest {
     let lines = vec![DraftLine { product_id: Uuid::from_u128(3), quantity: 4 }];
     let phone = PhoneNumber::try_from("+375291234567".to_owned()).unwrap();
     let key = Some(Uuid::new_v5(&call.0, &id.to_be_bytes()));
-    ActionRequest { id: RequestId(id), action: OrderAction::CreateDraft { lines, phone, name: None }, key, evidence: None }
+    ActionRequest {
+        id: RequestId(id),
+        action: OrderAction::CreateDraft { lines, phone, name: None },
+        key,
+        evidence: None,
+    }
 }
 
 fn done() -> ActionOutcome {
@@ -133,7 +144,8 @@ async fn history(journal: &Journal, deeds: &Deeds) -> Vec<Acknowledged> {
                     keep(receipt.seq, Some(receipt.hash));
                     journal.note(call, Entry::attempt(&request, 1, "no answer", id * 10 + 1))?;
                     let outcome = if n == 3 && id == 2 { ActionOutcome::Unknown } else { done() };
-                    let receipt = journal.append(call, Entry::outcome(&request, &outcome, id * 10 + 2)).await?;
+                    let receipt =
+                        journal.append(call, Entry::outcome(&request, &outcome, id * 10 + 2)).await?;
                     keep(receipt.seq, Some(receipt.hash));
                 }
                 let read = Entry::new(EntryKind::Read, json!({ "disclosed": "x".repeat(700) }), 50);
@@ -298,7 +310,7 @@ fn when_the_current_fails_at_any_write_or_sync_nothing_acknowledged_is_missing()
         let (mut moments, mut acknowledged) = (0, 0);
         for history_number in 0..HISTORIES {
             let deeds = Deeds::default();
-            let folder = tempfile::tempdir().unwrap();
+            let folder = memory();
             let storage = Simulated {
                 deeds: deeds.clone(),
                 fails: Arc::new(Mutex::new(Random(random.below(u64::MAX) | 1))),
@@ -312,7 +324,7 @@ fn when_the_current_fails_at_any_write_or_sync_nothing_acknowledged_is_missing()
             for cut in 1..=deeds.len() {
                 for _ in 0..TRIES {
                     let moment = format!("history {history_number}, deed {cut} of {}, seed {seed}", deeds.len());
-                    let left = tempfile::tempdir().unwrap();
+                    let left = memory();
                     std::fs::copy(folder.path().join("seal.key"), left.path().join("seal.key")).unwrap();
                     for (name, mut bytes) in after(&deeds[..cut], &mut random) {
                         // A segment is made of zeros.
@@ -337,7 +349,7 @@ fn when_the_current_fails_at_any_write_or_sync_nothing_acknowledged_is_missing()
 #[test]
 fn a_journal_cut_at_every_byte_of_its_last_two_frames_is_settled_and_verifies() {
     RUNTIME.block_on(async {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = memory();
         let (journal, _) =
             Journal::open_on(&settings(folder.path()), Box::new(Scratch(folder.path().to_owned()))).unwrap();
         let call = CallId(Uuid::from_u128(1));
@@ -352,7 +364,7 @@ fn a_journal_cut_at_every_byte_of_its_last_two_frames_is_settled_and_verifies() 
         journal.shutdown().await.unwrap();
         let bytes = std::fs::read(&name).unwrap();
         for cut in opened..=outcome {
-            let left = tempfile::tempdir().unwrap();
+            let left = memory();
             std::fs::copy(folder.path().join("seal.key"), left.path().join("seal.key")).unwrap();
             std::fs::write(left.path().join(name.file_name().unwrap()), &bytes[..cut]).unwrap();
             let records = start_again(left.path(), &format!("cut at {cut}")).await;

@@ -379,6 +379,10 @@ impl Writer {
     }
 
     fn persist(&mut self, payloads: &[Vec<u8>]) -> io::Result<()> {
+        if self.shared.read_only() == Some(ReadOnly::DiskFailed) {
+            // Not even a call's closing: behind a segment of which nobody knows anything it would look like damage.
+            return Err(io::Error::other("the disk failed before"));
+        }
         let began = Instant::now();
         match self.with.segments.append(payloads, self.with.next_ordinal) {
             Ok(end) => {
