@@ -213,9 +213,24 @@ impl Journal {
         caller: Option<&PhoneNumber>,
         started_at: DateTime<Utc>,
     ) -> Result<(), JournalError> {
-        let (ack, answer) = oneshot::channel();
         let caller = caller.map(ToString::to_string);
-        self.send(Command::Open { call, caller, started_at, ack })?;
+        self.open_chain(call, caller, started_at, false).await
+    }
+
+    /// Opens the chain of an administrative act ([`super::office`]); its first entry says `"office": true`.
+    pub(crate) async fn open_act(&self, act: CallId, started_at: DateTime<Utc>) -> Result<(), JournalError> {
+        self.open_chain(act, None, started_at, true).await
+    }
+
+    async fn open_chain(
+        &self,
+        call: CallId,
+        caller: Option<String>,
+        started_at: DateTime<Utc>,
+        office: bool,
+    ) -> Result<(), JournalError> {
+        let (ack, answer) = oneshot::channel();
+        self.send(Command::Open { call, caller, started_at, office, ack })?;
         wait(answer).await.map(|_| ())
     }
 
