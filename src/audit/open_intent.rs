@@ -12,6 +12,7 @@ use super::journal::JournalError;
 use super::seal::SealKey;
 use super::settings::Settings;
 use super::show;
+use super::subjects::{self, Keys, Subjects};
 use crate::ids::{CallId, Pii, RequestId};
 use crate::orders::ActionRequest;
 
@@ -36,7 +37,7 @@ pub struct OpenIntent {
 
 impl OpenIntent {
     /// The request as it was, to be sent again under the same key. None when the sealed part cannot be read (the
-    /// sealing key is another, or the record is damaged): then only an operator can find out.
+    /// person was erased, the sealing key is another, or the record is damaged): then only an operator can find out.
     pub fn request(&self) -> Option<ActionRequest> {
         // Revealed to be sent to the store once more, as it was the first time.
         let value = self.private.as_ref()?.reveal().clone();
@@ -60,7 +61,10 @@ impl OpenIntent {
                 record.entry.kind == EntryKind::Intent && record.entry.request == Some(request)
             });
             if let Some(record) = found {
-                return Ok(Self::recovered(&record, &key));
+                let subjects = Subjects::look(&folder)
+                    .map_err(|source| JournalError::io(&folder, "reading the persons' keys in", source))?;
+                let private = subjects::value(&key, subjects.as_ref(), &record).and_then(Result::ok);
+                return Ok(Self::written(&record, private.map(Pii::new)));
             }
         }
         Ok(None)
@@ -92,11 +96,8 @@ impl OpenIntent {
     }
 
     /// From an intent that an earlier run wrote.
-    pub(super) fn recovered(record: &Record, key: &SealKey) -> Option<Self> {
-        let private = match (&record.sealed, record.pii_commit) {
-            (Some(sealed), Some(commit)) => key.open(record.call, record.seq, sealed, commit).ok(),
-            _ => None,
-        };
+    pub(super) fn recovered(record: &Record, keys: &Keys) -> Option<Self> {
+        let private = keys.value(record).and_then(Result::ok);
         Self::written(record, private.map(Pii::new)).map(|intent| Self { since: None, ..intent })
     }
 }
