@@ -43,6 +43,10 @@ struct Cell {
 
 #[test]
 fn at_every_crash_point_nothing_is_lost_doubled_or_told_wrongly() {
+    if !cfg!(debug_assertions) {
+        println!("a release build has no crash points");
+        return;
+    }
     RUNTIME.block_on(async {
         let shop = shop().await;
         let began = Instant::now();

@@ -29,6 +29,13 @@ fn memory() -> tempfile::TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
+/// The keys are on the disk before whatever needs them; what else lies in the folder is made again from the segments.
+fn copy_keys(from: &Path, to: &Path) {
+    for name in ["seal.key", "head.key", "subjects.keys"] {
+        std::fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+}
+
 /// What the journal asked of the disk, in order.
 #[derive(Clone)]
 enum Deed {
@@ -325,7 +332,7 @@ fn when_the_current_fails_at_any_write_or_sync_nothing_acknowledged_is_missing()
                 for _ in 0..TRIES {
                     let moment = format!("history {history_number}, deed {cut} of {}, seed {seed}", deeds.len());
                     let left = memory();
-                    std::fs::copy(folder.path().join("seal.key"), left.path().join("seal.key")).unwrap();
+                    copy_keys(folder.path(), left.path());
                     for (name, mut bytes) in after(&deeds[..cut], &mut random) {
                         // A segment is made of zeros.
                         bytes.resize(bytes.len() + BLOCK, 0);
@@ -365,7 +372,7 @@ fn a_journal_cut_at_every_byte_of_its_last_two_frames_is_settled_and_verifies() 
         let bytes = std::fs::read(&name).unwrap();
         for cut in opened..=outcome {
             let left = memory();
-            std::fs::copy(folder.path().join("seal.key"), left.path().join("seal.key")).unwrap();
+            copy_keys(folder.path(), left.path());
             std::fs::write(left.path().join(name.file_name().unwrap()), &bytes[..cut]).unwrap();
             let records = start_again(left.path(), &format!("cut at {cut}")).await;
             let intents = records.iter().filter(|record| record.entry.kind == EntryKind::Intent).count();
