@@ -19,8 +19,8 @@ use crate::kills::{Random, seed};
 use crate::shop::RUNTIME;
 
 /// Histories, and how often each moment of one is tried with other blocks.
-const HISTORIES: u64 = 12;
-const TRIES: u64 = 4;
+const HISTORIES: u64 = 8;
+const TRIES: u64 = 3;
 /// What a disk writes whole or not at all.
 const BLOCK: usize = 512;
 
