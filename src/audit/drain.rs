@@ -263,4 +263,4 @@ const GATHER: Duration = Duration::from_millis(20);
 /// Longest wait for one step of PostgreSQL. Chosen: a vacuum or a checkpoint is over by then.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest pause between attempts. Chosen: 60 s of outage are copied within 5 s of its end.
-const PAUSE_MAX: Duration = Duration::from_secs(2);
+const PAUSE_MAX: Duration = Duration::from_secs(1);

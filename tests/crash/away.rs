@@ -20,12 +20,12 @@ use crate::proxy::Proxy;
 use crate::shop::{RUNTIME, TOKEN, shop};
 
 #[test]
-fn postgresql_stopped_for_a_minute_under_load_gets_everything_within_five_seconds() {
+fn a_minute_without_postgresql_under_load_is_made_up_for_within_five_seconds() {
     RUNTIME.block_on(outage(Duration::from_secs(60), false));
 }
 
 #[test]
-fn postgresql_killed_under_load_gets_everything_within_five_seconds() {
+fn postgresql_killed_under_load_has_everything_five_seconds_after_its_return() {
     RUNTIME.block_on(outage(Duration::from_secs(3), true));
 }
 
@@ -38,7 +38,7 @@ async fn outage(length: Duration, killed: bool) {
     let folder = tempfile::tempdir().unwrap();
     let proxy = Proxy::start(&shop.address).await;
     let script = Script {
-        role: Role::Load { calls: 5, pause_ms: 250 },
+        role: Role::Load { calls: 3, pause_ms: 400 },
         journal: folder.path().join("journal"),
         database_url: Some(url.clone()),
         store: proxy.base.clone(),
@@ -79,7 +79,7 @@ async fn outage(length: Duration, killed: bool) {
     child.go().await;
     let (well, words) = child.end(Duration::from_secs(90)).await;
     assert_eq!(well, Some(true), "{words:?}");
-    assert!(u64::try_from(meanwhile).unwrap() > length.as_secs() * 5, "calls go on: {meanwhile}");
+    assert!(u64::try_from(meanwhile).unwrap() > length.as_secs() * 2, "calls go on: {meanwhile}");
     assert!(drained < Duration::from_secs(5), "{drained:?}");
     let lost: Vec<Said> = said(&words).into_iter().filter(|said| said.outcome != "unknown").collect();
     assert!(holds(&pool, &lost).await, "every outcome that was told is there");
@@ -177,6 +177,7 @@ async fn orderline_store(database_url: &str) -> (Child, String) {
         .env("ORDERLINE__SHOP__MAX_UNPAID_ORDERS", "10000")
         .env("ORDERLINE__SHOP__LIMITS__REQUESTS_PER_MIN", "0")
         .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .unwrap();

@@ -138,6 +138,8 @@ pub(crate) struct Server {
     drain: Mutex<Option<Drain>>,
     live: Arc<Mutex<BTreeSet<CallId>>>,
     fail_next_sync: Arc<AtomicBool>,
+    /// Syncs wait while it is set.
+    pub(crate) hold_syncs: Arc<AtomicBool>,
     /// What the disk says is free.
     pub(crate) free_bytes: Arc<AtomicU64>,
     /// The scene's change was told.
@@ -159,10 +161,12 @@ impl Server {
         };
         let store = Arc::new(StoreClient::new(store).unwrap());
         let fail_next_sync = Arc::new(AtomicBool::new(false));
+        let hold_syncs = Arc::new(AtomicBool::new(false));
         let free_bytes = Arc::new(AtomicU64::new(u64::MAX));
         let tired = Tired {
             disk: Disk::new(&settings.journal),
             fail: fail_next_sync.clone(),
+            hold: hold_syncs.clone(),
             free_bytes: free_bytes.clone(),
         };
         let (journal, recovered) = Journal::open_on(&settings, Box::new(tired))?;
@@ -173,6 +177,7 @@ impl Server {
             drain: Mutex::default(),
             live: Arc::default(),
             fail_next_sync,
+            hold_syncs,
             free_bytes,
             done: AtomicBool::new(false),
             began: Instant::now(),
@@ -400,18 +405,24 @@ pub(crate) async fn whole_call(server: &Server, product: Uuid, turn: u32, pause:
     call.end().await;
 }
 
-/// A disk whose next sync fails when it is told to: the journal then goes on in a new segment.
+/// A disk whose next sync fails when it is told to (the journal then goes on in a new segment), and that can stall.
 struct Tired {
     disk: Disk,
     fail: Arc<AtomicBool>,
+    hold: Arc<AtomicBool>,
     free_bytes: Arc<AtomicU64>,
 }
 
-struct TiredSegment(Box<dyn Segment>, Arc<AtomicBool>);
+struct TiredSegment {
+    segment: Box<dyn Segment>,
+    fail: Arc<AtomicBool>,
+    hold: Arc<AtomicBool>,
+}
 
 impl Storage for Tired {
     fn create(&mut self, name: &str, bytes: u64) -> std::io::Result<Box<dyn Segment>> {
-        Ok(Box::new(TiredSegment(self.disk.create(name, bytes)?, self.fail.clone())))
+        let segment = self.disk.create(name, bytes)?;
+        Ok(Box::new(TiredSegment { segment, fail: self.fail.clone(), hold: self.hold.clone() }))
     }
 
     fn free_bytes(&mut self) -> std::io::Result<u64> {
@@ -421,17 +432,20 @@ impl Storage for Tired {
 
 impl Segment for TiredSegment {
     fn write_at(&mut self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
-        self.0.write_at(bytes, offset)
+        self.segment.write_at(bytes, offset)
     }
 
     fn sync(&mut self) -> std::io::Result<()> {
-        if self.1.swap(false, Ordering::SeqCst) {
+        while self.hold.load(Ordering::SeqCst) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        if self.fail.swap(false, Ordering::SeqCst) {
             return Err(std::io::Error::other("the disk is tired"));
         }
-        self.0.sync()
+        self.segment.sync()
     }
 
     fn cut(&mut self, bytes: u64) -> std::io::Result<()> {
-        self.0.cut(bytes)
+        self.segment.cut(bytes)
     }
 }

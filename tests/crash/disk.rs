@@ -124,6 +124,33 @@ fn under_the_space_floor_reads_are_told_and_orders_refused_until_space_returns()
 }
 
 #[test]
+fn an_outcome_that_a_stalled_disk_did_not_take_is_found_out_in_the_same_run() {
+    RUNTIME.block_on(async {
+        let shop = shop().await;
+        let proxy = Proxy::start(&shop.address).await;
+        let folder = tempfile::tempdir().unwrap();
+        let script = script(shop, &proxy, &folder, Role::Open);
+        let server = Server::open(&script, true).unwrap();
+        let mut open = call(&server, shop.product);
+        let id = open.id.0;
+        // The first answer is lost; before the second comes, the disk stalls with the attempt's entry.
+        let caught = proxy.catch(true);
+        let stalls = async {
+            caught.await.unwrap();
+            server.hold_syncs.store(true, Ordering::SeqCst);
+        };
+        let (drafted, ()) = tokio::join!(open.create(), stalls);
+        assert_eq!(drafted, None, "nothing is told that is not written");
+        server.hold_syncs.store(false, Ordering::SeqCst);
+        open.end().await;
+        server.settle().await;
+        let mut broken = invariants::broken(&shop.pool, &[id], &[]).await;
+        broken.extend(invariants::unverified(&script.journal, None).await);
+        assert!(broken.is_empty(), "{broken:#?}");
+    });
+}
+
+#[test]
 fn a_second_process_on_the_folder_is_told_so_and_the_first_is_unharmed() {
     RUNTIME.block_on(async {
         let shop = shop().await;

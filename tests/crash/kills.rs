@@ -16,9 +16,9 @@ use crate::shop::{RUNTIME, Shop, shop};
 /// Voice servers side by side, each with a journal of its own: while one starts, another works.
 const SERVERS: u64 = 3;
 const KILLS_EACH: usize = 100;
-/// Calls at once in each.
-const CALLS: u32 = 20;
-const PAUSE_MS: u64 = 250;
+/// Calls at once in each, twenty-one in all.
+const CALLS: u32 = 7;
+const PAUSE_MS: u64 = 80;
 
 #[test]
 fn three_hundred_kills_under_twenty_calls_lose_nothing() {
@@ -48,7 +48,6 @@ fn three_hundred_kills_under_twenty_calls_lose_nothing() {
             began.elapsed().as_secs_f32()
         );
         assert!(broken.is_empty(), "{broken:#?}");
-        assert!(said(&words).len() > SERVERS as usize * KILLS_EACH, "each life does work");
     });
 }
 
@@ -66,10 +65,13 @@ async fn server(shop: &'static Shop, mut random: Random) -> (Vec<String>, Vec<St
     let mut words = Vec::new();
     for _ in 0..KILLS_EACH {
         let mut child = Running::start(&script, "");
-        if random.below(5) > 0 {
-            child.says("ready", Duration::from_secs(60)).await.expect("it starts whatever the last one left");
+        // After so many outcomes; one life in six dies while it is still coming up.
+        let outcomes = usize::try_from(random.below(6)).unwrap();
+        if outcomes > 0 {
+            let worked = child.says_times("said", outcomes, Duration::from_secs(60)).await;
+            assert!(worked, "it works whatever the last one left: {:?}", child.so_far());
         }
-        tokio::time::sleep(Duration::from_millis(random.below(300))).await;
+        tokio::time::sleep(Duration::from_millis(random.below(60))).await;
         words.extend(child.kill().await);
     }
     script.role = Role::Settle;

@@ -43,6 +43,10 @@ struct Cell {
 
 #[test]
 fn at_every_crash_point_nothing_is_lost_doubled_or_told_wrongly() {
+    if !cfg!(debug_assertions) {
+        println!("a release build has no crash points");
+        return;
+    }
     RUNTIME.block_on(async {
         let shop = shop().await;
         let began = Instant::now();
@@ -200,8 +204,7 @@ async fn first_life(
     proxy.turn(cell.weather);
     child.go().await;
     let (well, words) = child.end(LIFE).await;
-    // A head may be made at another time, or not at all in so short a life.
-    if well != Some(false) && cell.point != "cp8" {
+    if well != Some(false) {
         broken.push(format!("the child did not die: {well:?}, {words:?}"));
     }
     Some(words)

@@ -19,10 +19,22 @@ use crate::kills::{Random, seed};
 use crate::shop::RUNTIME;
 
 /// Histories, and how often each moment of one is tried with other blocks.
-const HISTORIES: u64 = 12;
-const TRIES: u64 = 4;
+const HISTORIES: u64 = 8;
+const TRIES: u64 = 3;
 /// What a disk writes whole or not at all.
 const BLOCK: usize = 512;
+
+/// A folder that costs no syncs, where the machine has such.
+fn memory() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+/// The keys are on the disk before whatever needs them; what else lies in the folder is made again from the segments.
+fn copy_keys(from: &Path, to: &Path) {
+    for name in ["seal.key", "head.key", "subjects.keys"] {
+        std::fs::copy(from.join(name), to.join(name)).unwrap();
+    }
+}
 
 /// What the journal asked of the disk, in order.
 #[derive(Clone)]
@@ -305,7 +317,7 @@ fn when_the_current_fails_at_any_write_or_sync_nothing_acknowledged_is_missing()
         let (mut moments, mut acknowledged) = (0, 0);
         for history_number in 0..HISTORIES {
             let deeds = Deeds::default();
-            let folder = tempfile::tempdir().unwrap();
+            let folder = memory();
             let storage = Simulated {
                 deeds: deeds.clone(),
                 fails: Arc::new(Mutex::new(Random(random.below(u64::MAX) | 1))),
@@ -319,8 +331,8 @@ fn when_the_current_fails_at_any_write_or_sync_nothing_acknowledged_is_missing()
             for cut in 1..=deeds.len() {
                 for _ in 0..TRIES {
                     let moment = format!("history {history_number}, deed {cut} of {}, seed {seed}", deeds.len());
-                    let left = tempfile::tempdir().unwrap();
-                    std::fs::copy(folder.path().join("seal.key"), left.path().join("seal.key")).unwrap();
+                    let left = memory();
+                    copy_keys(folder.path(), left.path());
                     for (name, mut bytes) in after(&deeds[..cut], &mut random) {
                         // A segment is made of zeros.
                         bytes.resize(bytes.len() + BLOCK, 0);
@@ -344,7 +356,7 @@ fn when_the_current_fails_at_any_write_or_sync_nothing_acknowledged_is_missing()
 #[test]
 fn a_journal_cut_at_every_byte_of_its_last_two_frames_is_settled_and_verifies() {
     RUNTIME.block_on(async {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = memory();
         let (journal, _) =
             Journal::open_on(&settings(folder.path()), Box::new(Scratch(folder.path().to_owned()))).unwrap();
         let call = CallId(Uuid::from_u128(1));
@@ -359,8 +371,8 @@ fn a_journal_cut_at_every_byte_of_its_last_two_frames_is_settled_and_verifies() 
         journal.shutdown().await.unwrap();
         let bytes = std::fs::read(&name).unwrap();
         for cut in opened..=outcome {
-            let left = tempfile::tempdir().unwrap();
-            std::fs::copy(folder.path().join("seal.key"), left.path().join("seal.key")).unwrap();
+            let left = memory();
+            copy_keys(folder.path(), left.path());
             std::fs::write(left.path().join(name.file_name().unwrap()), &bytes[..cut]).unwrap();
             let records = start_again(left.path(), &format!("cut at {cut}")).await;
             let intents = records.iter().filter(|record| record.entry.kind == EntryKind::Intent).count();

@@ -44,6 +44,9 @@ impl Running {
             .args(["child::child_of_the_proof", "--exact", "--nocapture", "--test-threads=1"])
             .env(VARIABLE, serde_json::to_string(script).unwrap())
             .env_remove("RUST_LOG")
+            // The store is asked without TLS: reading the machine's hundred authorities is most of a child's start.
+            .env("SSL_CERT_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/crash/nobody.pem"))
+            .env("SSL_CERT_DIR", "/nonexistent")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true);
@@ -68,19 +71,26 @@ impl Running {
 
     /// Waits until it has said something that begins so, at most `within`; none when it ended or kept silent.
     pub(crate) async fn says(&mut self, beginning: &str, within: Duration) -> Option<String> {
-        let found = || self.heard.lock().unwrap().iter().find(|words| words.starts_with(beginning)).cloned();
+        self.says_times(beginning, 1, within).await;
+        self.heard.lock().unwrap().iter().find(|words| words.starts_with(beginning)).cloned()
+    }
+
+    /// Waits until it has said so often something that begins so: whether it did.
+    pub(crate) async fn says_times(&mut self, beginning: &str, times: usize, within: Duration) -> bool {
+        let enough = || {
+            let heard = self.heard.lock().unwrap();
+            heard.iter().filter(|words| words.starts_with(beginning)).count() >= times
+        };
         let mut count = self.count.clone();
         let waiting = async {
-            loop {
-                if let Some(words) = found() {
-                    return Some(words);
-                }
+            while !enough() {
                 if count.changed().await.is_err() {
-                    return found();
+                    return enough();
                 }
             }
+            true
         };
-        tokio::time::timeout(within, waiting).await.ok().flatten()
+        tokio::time::timeout(within, waiting).await.unwrap_or(false)
     }
 
     /// How many words it has said.

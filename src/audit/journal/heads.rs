@@ -58,7 +58,7 @@ impl Writer {
         }
     }
 
-    fn disk_failed(&self) -> bool {
+    pub(super) fn disk_failed(&self) -> bool {
         self.shared.read_only() == Some(ReadOnly::DiskFailed)
     }
 }

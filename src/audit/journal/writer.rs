@@ -437,6 +437,10 @@ impl Writer {
     }
 
     pub(super) fn persist(&mut self, payloads: &[Vec<u8>]) -> io::Result<()> {
+        if self.disk_failed() {
+            // Not even a call's closing: behind a segment of which nobody knows anything it would look like damage.
+            return Err(io::Error::other("the disk failed before"));
+        }
         let began = Instant::now();
         // A new person's key is on the disk before anything that is sealed under it.
         let keys = self.with.keys.subjects.sync();

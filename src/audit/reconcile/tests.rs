@@ -128,6 +128,42 @@ async fn a_creation_is_sent_again_under_its_key_and_the_draft_cancelled() {
 }
 
 #[tokio::test]
+async fn a_cancellation_that_a_dead_run_had_begun_is_carried_out_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let call = CallId(Uuid::from_u128(1));
+    let phone = PhoneNumber::try_from("+375291234567".to_owned()).unwrap();
+    let create = request(OrderAction::CreateDraft { lines: Vec::new(), phone, name: None });
+    let cancel = ActionRequest {
+        id: RequestId(create.id.0 + CANCEL_IDS),
+        key: create.key.map(|key| Uuid::new_v5(&key, b"cancel after a crash")),
+        ..request(OrderAction::Cancel { order_id: Uuid::from_u128(77), reason: String::new() })
+    };
+    let (journal, _) = Journal::open(&settings(folder.path())).unwrap();
+    journal.open_call(call, None, Utc::now()).await.unwrap();
+    // It died between the cancellation's intent and the creation's end.
+    journal.append(call, Entry::intent(&create, 10)).await.unwrap();
+    journal.append(call, Entry::intent(&cancel, 10)).await.unwrap();
+    journal.shutdown().await.unwrap();
+
+    let (journal, recovered) = Journal::open(&settings(folder.path())).unwrap();
+    let desk = Scripted::default();
+    desk.answers.lock().unwrap().extend([
+        ActionOutcome::Drafted { order: order(OrderStatus::Draft, 1) },
+        ActionOutcome::Details { order: order(OrderStatus::Draft, 1) },
+        ActionOutcome::Cancelled { order_id: Uuid::from_u128(77) },
+    ]);
+    let summary = reconcile(&journal, &desk, &recovered.open_intents, Utc::now()).await.unwrap();
+    journal.shutdown().await.unwrap();
+    assert_eq!(summary, RECONCILED);
+    let asked = desk.asked.into_inner().unwrap();
+    assert_eq!((asked.len(), asked[2].key), (3, cancel.key));
+    let kinds = show::from_journal(folder.path(), Some(call)).unwrap();
+    let kinds: Vec<_> = kinds.iter().map(|record| record.entry.kind).collect();
+    use EntryKind::{CallClosed, CallOpened, Intent, Outcome, Reconciled};
+    assert_eq!(kinds, [CallOpened, Intent, Intent, Reconciled, Outcome, CallClosed]);
+}
+
+#[tokio::test]
 async fn a_creation_that_was_asked_for_again_and_agreed_to_is_left_alone() {
     let phone = PhoneNumber::try_from("+375291234567".to_owned()).unwrap();
     let create = OrderAction::CreateDraft { lines: Vec::new(), phone, name: None };
