@@ -7,6 +7,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::call::observer::{CallEvent, Happening};
 use crate::call::session::{MAX_ACTING, Session};
+use crate::call::tape::Recorder;
 use crate::conversation::event::{Engine, Note};
 use crate::conversation::{Input, Output};
 use crate::engines::Full;
@@ -108,6 +109,10 @@ where
                 metrics::counter!(figures::FALLBACKS_TOTAL, "from" => from.clone()).increment(1);
                 tracing::warn!(from, to, why, "fell back");
             }
+            Note::RecordingTold => self.tape.iter_mut().for_each(Recorder::told),
+            Note::RecordingRefused | Note::CardHeard { .. } => {
+                self.tape.iter_mut().for_each(Recorder::refused)
+            }
             Note::Said { cut: true, .. } => metrics::counter!(figures::BARGE_INS_TOTAL).increment(1),
             _ => {}
         }
@@ -138,5 +143,8 @@ fn note_name(note: &Note) -> &'static str {
         Note::Agreed { .. } => "agreed",
         Note::FellBack { .. } => "fell_back",
         Note::Switched { .. } => "switched",
+        Note::RecordingTold => "recording_told",
+        Note::RecordingRefused => "recording_refused",
+        Note::CardHeard { .. } => "card_heard",
     }
 }

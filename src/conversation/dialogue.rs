@@ -119,6 +119,9 @@ impl Conversation {
             self.leaving = None;
             self.timers.remove(&Timer::Leaving);
         }
+        if language::refuses_recording(text, self.language) && self.refuse_recording() {
+            return;
+        }
         if language::wants_cancel(text, self.language) && self.has_something_to_cancel() {
             return self.cancel_by_word();
         }
@@ -392,6 +395,10 @@ impl Conversation {
                 self.void_consent();
                 self.say_fixed(Fixed::WhatToChange);
             }
+            // Before anything is keyed in, it is the answer to the notice that the call is recorded.
+            '#' if self.keys.is_empty() => {
+                self.refuse_recording();
+            }
             '#' => self.take_keys(),
             '0'..='9' if self.keys.len() < KEYS => {
                 self.keys.push(digit);
@@ -406,12 +413,14 @@ impl Conversation {
         let keys = std::mem::take(&mut self.keys);
         if !keys.is_empty() {
             self.silence_agent();
-            self.caller_said(&keys);
+            if !self.is_card(&keys) {
+                self.caller_said(&keys);
+            }
         }
     }
 
     /// The agent stops for a key as it stops for words.
-    fn silence_agent(&mut self) {
+    pub(super) fn silence_agent(&mut self) {
         let rest = self.mouth.cut();
         self.interrupted.extend(rest);
         self.drop_interrupted();
@@ -420,5 +429,6 @@ impl Conversation {
 
 /// Completions for one turn of the caller: a search, a draft, a delivery and an answer fit; a loop does not.
 const ROUNDS: u32 = 8;
-/// An order number, a phone number: the longest thing that is keyed in (E.164: 15 digits).
-const KEYS: usize = 16;
+/// The longest thing that is keyed in: an order number, a phone number, or the number of a card, which is refused when it is
+/// whole (ISO/IEC 7812: 19 digits).
+const KEYS: usize = 19;

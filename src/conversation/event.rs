@@ -59,6 +59,10 @@ pub struct Answer {
     /// The caller was transferred to a person, and nobody answered: the agent takes the call back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub returning: bool,
+    /// The call is to be recorded, and this is what the caller is told of it first; empty where they were told before.
+    /// None: it is not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
 }
 
 /// Who calls.
@@ -322,4 +326,10 @@ pub enum Note {
     FellBack { from: String, to: String, why: String },
     /// The language was switched.
     Switched { language: Language },
+    /// The caller has heard that the call is recorded: from now on it may be.
+    RecordingTold,
+    /// The caller does not want to be recorded, or could not be told: nothing of the call may stay on a tape.
+    RecordingRefused,
+    /// Something like a card's number was heard; it was forgotten, and what to do instead was said.
+    CardHeard { turn: TurnId },
 }

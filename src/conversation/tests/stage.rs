@@ -68,6 +68,7 @@ impl Stage {
                 today: "2026-11-21".parse().expect("a date"),
                 seed: 1,
                 returning,
+                recording: None,
             },
         });
         let number = PresentedNumber::Number("+375291234567".to_owned().try_into().expect("a number"));
