@@ -60,7 +60,6 @@ use parting::{Parting, Why};
 use playout::{Change, Item, Playout, Stage};
 
 /// One call's core.
-#[derive(Debug)]
 pub struct Conversation {
     settings: Arc<Settings>,
     now: CallTime,
@@ -95,6 +94,8 @@ pub struct Conversation {
     /// The turn whose answer's first frame is still to be played, and when its last sound was.
     unanswered: Option<(TurnId, CallTime)>,
 }
+
+masked!(Conversation);
 
 /// Why the core wakes. The doc lines are the timing of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -233,6 +233,18 @@ where
             place.identified(&caller);
             self.calls.desk.identified(call, &caller);
             self.tell(Happening::Identified { caller: caller.clone() });
+            let comes_back = self.place.as_ref().is_some_and(Place::is_return);
+            let most = self.calls.settings.calls_per_number_per_hour;
+            if let Some(number) = caller.number.number().filter(|_| !comes_back)
+                && !self.calls.quota.takes(number, most, Instant::now())
+            {
+                metrics::counter!(figures::CALLS_OVER_QUOTA_TOTAL).increment(1);
+                tracing::warn!(
+                    most,
+                    "one number calls more often in an hour than it may; this call goes to a person"
+                );
+                return self.cut();
+            }
         }
         if self.stage == Stage::Talking {
             self.give(Input::Identified { caller });

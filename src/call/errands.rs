@@ -12,7 +12,7 @@ use crate::conversation::event::{Engine, Note};
 use crate::conversation::{Input, Output};
 use crate::engines::Full;
 use crate::ids::RequestId;
-use crate::orders::{ActionOutcome, ActionRequest};
+use crate::orders::{ActionOutcome, ActionRequest, ToolName};
 use crate::telemetry::figures;
 
 impl<R, W, P> Session<'_, R, W, P>
@@ -103,7 +103,9 @@ where
                 tracing::debug!(turn.id = %turn, answered.ms = after_last_sound_ms, "answering");
             }
             Note::Called { tool, .. } => {
-                metrics::counter!(figures::TOOL_CALLS_TOTAL, "tool" => tool.clone()).increment(1);
+                // As a model wrote it: what is no tool's name is no label.
+                let tool = ToolName::from_str(tool).map_or("unknown", ToolName::as_str);
+                metrics::counter!(figures::TOOL_CALLS_TOTAL, "tool" => tool).increment(1);
             }
             Note::FellBack { from, to, why } => {
                 metrics::counter!(figures::FALLBACKS_TOTAL, "from" => from.clone()).increment(1);

@@ -9,8 +9,10 @@ use crate::orders::{
     OrderStatus, PaymentMethod, ProblemCode, Product, Rejection,
 };
 
+mod discretion;
 mod ends;
 mod floor;
+mod obedience;
 mod parting;
 mod stage;
 

@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{EngineError, Ranges};
 use crate::conversation::event::EngineFault;
+use crate::telemetry::impersonal;
 
 /// The address of OpenAI itself, to which a path such as `/chat/completions` is added.
 pub(super) const OPENAI: &str = "https://api.openai.com/v1";
@@ -55,6 +56,8 @@ pub(super) fn client(url: &str, key: Option<&SecretString>) -> Result<Client<Ope
 pub(super) fn http() -> Result<reqwest::Client, EngineError> {
     reqwest::Client::builder()
         .connect_timeout(CONNECT)
+        // The address comes from the configuration; where it points on to does not.
+        .redirect(reqwest::redirect::Policy::none())
         .tcp_nodelay(true)
         .build()
         .map_err(|error| EngineError::Http(error.to_string()))
@@ -84,18 +87,19 @@ impl From<OpenAIError> for Trouble {
             OpenAIError::ApiError(response) => {
                 let status = response.status_code;
                 let again = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
-                let message: String = response.api_error.message.chars().take(300).collect();
+                let message = impersonal(&response.api_error.message, 300);
                 Self::broken(format!("the server answered {status}: {message}"), again)
             }
             OpenAIError::JSONDeserialize(error, _) => {
-                Self::broken(format!("expected JSON from the server, found {error}"), true)
+                let found = impersonal(&error.to_string(), 300);
+                Self::broken(format!("expected JSON from the server, found {found}"), true)
             }
             OpenAIError::Reqwest(error) if error.is_timeout() => {
                 Self { fault: EngineFault::TimedOut, again: true }
             }
             OpenAIError::Reqwest(error) => Self::broken(chain(&error), !error.is_builder()),
-            OpenAIError::StreamError(error) => Self::broken(error.to_string(), true),
-            other => Self::broken(other.to_string(), false),
+            OpenAIError::StreamError(error) => Self::broken(impersonal(&error.to_string(), 300), true),
+            other => Self::broken(impersonal(&other.to_string(), 300), false),
         }
     }
 }
