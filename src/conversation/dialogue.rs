@@ -12,7 +12,7 @@ use crate::conversation::phrases::Fixed;
 use crate::conversation::playout::Item;
 use crate::conversation::{Conversation, Output, Timer};
 use crate::ids::RequestId;
-use crate::language::{self, ClauseSplitter};
+use crate::language::{self, ClauseSplitter, Language};
 use crate::orders::{Assent, Order, ToolName};
 
 /// A tool call as the thinker made it, to be carried out when its completion is whole.
@@ -295,7 +295,10 @@ impl Conversation {
         let facts = &self.mind.briefing;
         // A status that was told may rightly be "confirmed".
         let may_be_true = facts.placed.is_some() || facts.draft.is_none() && !facts.orders.is_empty();
-        if !may_be_true && language::claims_placed(clause, self.language) {
+        // In whatever language it was talked into.
+        let claims =
+            [Language::Russian, Language::English].map(|language| language::claims_placed(clause, language));
+        if !may_be_true && claims.contains(&true) {
             self.mind.words = self.mind.words.replacen(clause.trim(), "", 1);
             let why = "it says that an order is placed, and none is".to_owned();
             return self.note(Note::FellBack { from: "thinking".into(), to: "silence".into(), why });

@@ -115,3 +115,23 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use wiremock::matchers::any;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_engines_server_cannot_send_its_client_elsewhere() {
+        let (server, elsewhere) = (MockServer::start().await, MockServer::start().await);
+        let away = ResponseTemplate::new(307).insert_header("location", elsewhere.uri().as_str());
+        Mock::given(any()).respond_with(away).mount(&server).await;
+        let answer = http().unwrap().post(server.uri()).body("words of a caller").send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 307);
+        assert!(elsewhere.received_requests().await.unwrap().is_empty());
+    }
+}

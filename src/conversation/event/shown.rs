@@ -23,7 +23,8 @@ fn mask(value: &mut Value) {
         Value::String(text) => *text = format!("<{} characters>", text.chars().count()),
         Value::Array(items) => items.iter_mut().for_each(mask),
         Value::Object(members) => {
-            members.iter_mut().filter(|(name, _)| !OURS.contains(&name.as_str())).for_each(|(_, v)| mask(v));
+            let ours = |name: &str, value: &Value| OURS.contains(&name) && value.is_string();
+            members.iter_mut().filter(|(name, value)| !ours(name, value)).for_each(|(_, value)| mask(value));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }

@@ -152,7 +152,7 @@ impl Stage {
             Output::Note { note } => {
                 match &note {
                     Note::Saying { text, .. } => self.said.push(text.clone()),
-                    Note::Understood { .. } => {
+                    Note::Understood { .. } | Note::CardHeard { .. } => {
                         self.lines.pop_front();
                     }
                     _ => {}
