@@ -31,7 +31,6 @@ use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
 use crate::audio::Rate;
-use crate::audit::seal::SealKey;
 use crate::call::observer::Summary;
 use crate::conversation::{CallTime, Input, Output};
 use crate::ids::CallId;
@@ -41,10 +40,12 @@ use crate::telemetry::figures;
 pub mod cipher;
 pub mod folder;
 pub mod format;
+pub mod key;
 pub mod replay;
 mod sink;
 
 use format::{OutputLines, input_line};
+use key::HouseKey;
 use sink::{Files, put_samples};
 
 /// `[tape]`.
@@ -101,7 +102,7 @@ impl Settings {
         let Some(dir) = self.dir.clone() else { return Ok(None) };
         sink::make_private(&dir)?;
         let key = self.key_path(&dir);
-        let key = SealKey::load_or_make(&key)
+        let key = HouseKey::load_or_make(&key)
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", key.display())))?;
         let notices = [self.notice_ru.clone(), self.notice_en.clone()];
         Ok(Some(Tapes { dir, core, key: Arc::new(key), notices }))
@@ -138,7 +139,7 @@ pub struct Tapes {
     /// The settings that cores are made with, kept with each tape so that it can be repeated years later.
     pub core: serde_json::Value,
     /// The key that seals each tape's own.
-    pub key: Arc<SealKey>,
+    pub key: Arc<HouseKey>,
     /// What callers are told, in Russian and in English; empty where somebody else tells them.
     pub notices: [String; 2],
 }

@@ -9,32 +9,15 @@
 //! Authenticated-Encryption and its Nonce-Reuse Misuse-Resistance, 2015).
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::error::Unspecified;
-use aws_lc_rs::{hkdf, rand};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use serde::{Deserialize, Serialize};
+use aws_lc_rs::hkdf;
 
-use crate::audit::chain::Digest;
-use crate::audit::seal::{SealKey, SealedBox};
-use crate::ids::CallId;
+use crate::call::tape::key::KEY_BYTES;
 
 /// The key of one tape.
 pub(crate) struct TapeKey([u8; KEY_BYTES]);
-
-/// `key.json`: the tape's key as it stands on the disk.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct KeyBox {
-    /// The version of this form and of the chunks': 1.
-    format: u32,
-    /// Which call; part of what the box is bound to.
-    call: CallId,
-    commit: Digest,
-    sealed: SealedBox,
-}
 
 /// Why enciphered bytes give nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,32 +37,17 @@ pub enum CipherError {
 }
 
 impl TapeKey {
-    /// A fresh key, and its box under the house's key.
-    pub(crate) fn make(house: &SealKey, call: CallId) -> io::Result<(Self, KeyBox)> {
-        let mut key = [0; KEY_BYTES];
-        rand::fill(&mut key).map_err(|_| io::Error::other("no random bytes for a tape's key"))?;
-        let text = STANDARD_NO_PAD.encode(key).into();
-        let sealed = house.seal(call, PLACE, &text).map_err(io::Error::other)?;
-        Ok((Self(key), KeyBox { format: FORMAT, call, commit: sealed.commit, sealed: sealed.sealed }))
+    pub(super) fn of(bytes: [u8; KEY_BYTES]) -> Self {
+        Self(bytes)
     }
 
-    /// The key out of its box.
-    ///
-    /// # Errors
-    /// [`CipherError`].
-    pub(crate) fn open(house: &SealKey, boxed: &KeyBox) -> Result<Self, CipherError> {
-        if boxed.format != FORMAT {
-            return Err(CipherError::Format(boxed.format));
-        }
-        let text =
-            house.open(boxed.call, PLACE, &boxed.sealed, boxed.commit).map_err(|_| CipherError::OtherKey)?;
-        let bytes = text.as_str().and_then(|text| STANDARD_NO_PAD.decode(text).ok());
-        let key = bytes.and_then(|bytes| bytes.try_into().ok()).ok_or(CipherError::OtherKey)?;
-        Ok(Self(key))
+    #[cfg(test)]
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.0 == other.0
     }
 
     /// The cipher of the file with this name.
-    fn of(&self, name: &str) -> Result<LessSafeKey, Unspecified> {
+    fn cipher(&self, name: &str) -> Result<LessSafeKey, Unspecified> {
         let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, b"orderline/tape/v1").extract(&self.0);
         let name = [name.as_bytes()];
         let key: UnboundKey = secret.expand(&name, &AES_256_GCM)?.into();
@@ -91,7 +59,7 @@ impl TapeKey {
     /// # Errors
     /// [`CipherError::Changed`].
     pub(crate) fn decipher(&self, name: &str, bytes: &[u8]) -> Result<Vec<u8>, CipherError> {
-        let cipher = self.of(name).map_err(|_| CipherError::Changed { at: 0 })?;
+        let cipher = self.cipher(name).map_err(|_| CipherError::Changed { at: 0 })?;
         let mut clear = Vec::with_capacity(bytes.len());
         let count = bytes.len().div_ceil(CHUNK_BYTES + AES_256_GCM.tag_len()).max(1);
         let mut chunks = bytes.chunks(CHUNK_BYTES + AES_256_GCM.tag_len());
@@ -111,20 +79,9 @@ impl TapeKey {
     /// Enciphers what is written to the file with this name. One file for each name: a second one would have the same
     /// key and nonces.
     pub(crate) fn encipher<W: Write>(&self, name: &str, inner: W) -> io::Result<Enciphered<W>> {
-        let cipher = self.of(name).map_err(|_| io::Error::other("no key for a file of a tape"))?;
+        let cipher = self.cipher(name).map_err(|_| io::Error::other("no key for a file of a tape"))?;
         Ok(Enciphered { inner, cipher, chunk: Vec::with_capacity(CHUNK_BYTES), number: 0 })
     }
-}
-
-/// The house's key for tapes, which must be there already.
-///
-/// # Errors
-/// It is not there or is no key.
-pub(crate) fn house_key(path: &Path) -> io::Result<SealKey> {
-    if !path.is_file() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "no key file there"));
-    }
-    SealKey::load_or_make(path)
 }
 
 /// Enciphers what is written, chunk by chunk. [`Enciphered::finish`] makes it whole; dropped before, it is a file that was
@@ -178,13 +135,8 @@ fn nonce(number: u64, last: bool) -> Nonce {
     Nonce::assume_unique_for_key(bytes)
 }
 
-const FORMAT: u32 = 1;
-/// AES-256.
-const KEY_BYTES: usize = 32;
 /// Bytes of a chunk (chosen: half a second of a caller's sound, so that a killed server loses little).
 const CHUNK_BYTES: usize = 16 * 1024;
-/// A tape's key is sealed for this place of its call; entries of the audit have a key of their own.
-const PLACE: u32 = u32::MAX;
 
 impl std::fmt::Debug for TapeKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -196,7 +148,6 @@ impl std::fmt::Debug for TapeKey {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
     use super::*;
-    use uuid::Uuid;
 
     fn enciphered(key: &TapeKey, name: &str, clear: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
@@ -243,19 +194,5 @@ mod tests {
         assert!(key.decipher("heard.pcm", &longer).is_err());
         assert!(key.decipher("played.pcm", &bytes).is_err(), "another file's name");
         assert!(TapeKey([8; KEY_BYTES]).decipher("heard.pcm", &bytes).is_err(), "another tape's key");
-    }
-
-    #[test]
-    fn a_tapes_key_opens_under_the_houses_key_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let house = SealKey::load_or_make(&folder.path().join("tape.key")).unwrap();
-        let other = SealKey::load_or_make(&folder.path().join("other.key")).unwrap();
-        let (key, mut boxed) = TapeKey::make(&house, CallId(Uuid::from_u128(1))).unwrap();
-        assert_eq!(TapeKey::open(&house, &boxed).unwrap().0, key.0);
-        assert_eq!(TapeKey::open(&other, &boxed).unwrap_err(), CipherError::OtherKey);
-        boxed.call = CallId(Uuid::from_u128(2));
-        assert_eq!(TapeKey::open(&house, &boxed).unwrap_err(), CipherError::OtherKey);
-        assert!(house_key(&folder.path().join("none")).is_err(), "reading never makes a key");
-        assert!(!folder.path().join("none").exists());
     }
 }

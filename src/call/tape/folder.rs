@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::audio::wav;
 use crate::audio::{Rate, wav::WavError};
-use crate::call::tape::cipher::{self, CipherError, KeyBox, TapeKey};
+use crate::call::tape::cipher::{CipherError, TapeKey};
+use crate::call::tape::key::{HouseKey, KeyBox};
 use crate::call::tape::{KEY_NAME, Label};
 
 /// Behind the name of an enciphered file.
@@ -82,13 +83,12 @@ impl Folder {
         }
         let beside = || dir.parent().unwrap_or(Path::new("")).join(KEY_NAME);
         let key_file = key_file.map_or_else(beside, Path::to_owned);
-        let house = cipher::house_key(&key_file)
+        let house = HouseKey::load(&key_file)
             .map_err(|source| FolderError::Key { path: key_file.clone(), source })?;
         let text = fs::read(&boxed).map_err(|source| FolderError::File { path: boxed.clone(), source })?;
         let read: KeyBox = serde_json::from_slice(&text)
             .map_err(|source| FolderError::Label { path: boxed.clone(), source })?;
-        let key =
-            TapeKey::open(&house, &read).map_err(|source| FolderError::Cipher { path: boxed, source })?;
+        let key = house.open(&read).map_err(|source| FolderError::Cipher { path: boxed, source })?;
         Ok(Self { dir: dir.to_owned(), key: Some(key) })
     }
 

@@ -4,9 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
-use crate::audit::seal::SealKey;
 use crate::call::tape::cipher::{Enciphered, TapeKey};
 use crate::call::tape::folder::{KEY_JSON, SEALED};
+use crate::call::tape::key::HouseKey;
 use crate::ids::CallId;
 
 /// Makes the files of one tape.
@@ -20,8 +20,8 @@ pub(super) type Sink = Enciphered<BufWriter<File>>;
 
 impl<'a> Files<'a> {
     /// Files under a fresh key, which is written first.
-    pub(super) fn of(dir: &'a Path, house: &SealKey, call: CallId) -> io::Result<Self> {
-        let (key, boxed) = TapeKey::make(house, call)?;
+    pub(super) fn of(dir: &'a Path, house: &HouseKey, call: CallId) -> io::Result<Self> {
+        let (key, boxed) = house.make(call)?;
         let mut file = create(&dir.join(KEY_JSON))?;
         serde_json::to_writer(&mut file, &boxed)?;
         file.flush()?;
