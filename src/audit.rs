@@ -12,12 +12,16 @@
 //! Keys per person, erasure and signed heads are not built yet.
 
 pub mod chain;
+pub mod compare;
+pub mod crash;
 pub mod database;
 pub mod drain;
 mod entry;
 mod frame;
 mod journal;
+pub mod office;
 mod open_intent;
+pub mod queue;
 pub mod reconcile;
 pub mod seal;
 mod settings;

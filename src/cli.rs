@@ -17,6 +17,7 @@ pub mod doctor;
 pub mod health;
 pub mod load;
 pub mod migrate;
+pub mod orders;
 pub mod plain;
 pub mod replay;
 pub mod serve;
@@ -74,6 +75,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Check and read the audit of order actions.
     Audit(audit::AuditArgs),
+    /// Show what waits for a person, and decide about it.
+    Orders(orders::OrdersArgs),
     /// Measure how well a model hears: word error rate and decoding time over a list of recordings.
     Transcribe(transcribe::TranscribeArgs),
 }
@@ -107,7 +110,8 @@ fn run(common: Common, command: Command) -> anyhow::Result<ExitCode> {
         Command::Call(args) => runtime.block_on(call::run(args)),
         Command::Load(args) => runtime.block_on(load::run(args)),
         Command::Replay(args) => replay::run(&args),
-        Command::Audit(args) => runtime.block_on(async { audit::run(&common.load()?.audit, args).await }),
+        Command::Audit(args) => runtime.block_on(async { audit::run(&common.load()?, args).await }),
+        Command::Orders(args) => runtime.block_on(orders::run(&common, args)),
         Command::Transcribe(args) => transcribe::run(&args),
     };
     // A blocking read of standard input or a name look-up must not keep a finished command alive.

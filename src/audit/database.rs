@@ -25,12 +25,30 @@ pub(crate) const ENTRIES: &str = "
      WHERE $1::uuid IS NULL OR call_id = $1
      ORDER BY call_id, seq";
 
+/// The columns of [`ENTRIES`], of the kinds `$1`.
+const ENTRIES_OF_KINDS: &str = "
+    SELECT call_id, seq, at, kind, action, request, order_id, order_number, idem_key, http_status, problem, body,
+           offset_ms, pii_commit, prev, hash
+      FROM audit.entries
+     WHERE kind = ANY($1)
+     ORDER BY call_id, seq";
+
 /// The entries of one call by place, or of all calls; empty when the database has none.
 ///
 /// # Errors
 /// The database does not answer, or a row is impossible.
 pub async fn records(pool: &PgPool, call: Option<CallId>) -> Result<Vec<Record>, sqlx::Error> {
     let rows = sqlx::query(ENTRIES).bind(call.map(|call| call.0)).fetch_all(pool).await?;
+    rows.iter().map(|row| record(row).map_err(|error| sqlx::Error::Decode(Box::new(error)))).collect()
+}
+
+/// The entries of some kinds, of all calls, in the order of their calls.
+///
+/// # Errors
+/// The database does not answer, or a row is impossible.
+pub async fn records_of(pool: &PgPool, kinds: &[EntryKind]) -> Result<Vec<Record>, sqlx::Error> {
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
+    let rows = sqlx::query(ENTRIES_OF_KINDS).bind(kinds).fetch_all(pool).await?;
     rows.iter().map(|row| record(row).map_err(|error| sqlx::Error::Decode(Box::new(error)))).collect()
 }
 

@@ -16,6 +16,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 
 use super::chain::Record;
+use super::crash;
 use super::entry::EntryKind;
 use super::journal::{Journal, Position, Shared};
 use super::settings::Settings;
@@ -137,6 +138,7 @@ impl Copying {
                     // The last chunk also moves over what holds no record: headers, the ends of segments.
                     let upto = chunk.last().map_or(next, |last| last.1);
                     patient(self.insert(chunk, upto)).await?;
+                    crash::point("cp6");
                     self.shared.drained.send_replace(Some(upto));
                 }
                 patient(self.insert(&[], next)).await?;

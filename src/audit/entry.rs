@@ -10,7 +10,7 @@ use crate::orders::{ActionOutcome, ActionRequest, Evidence};
 
 mod public;
 
-pub(crate) use public::scrubbed;
+pub(crate) use public::{outcome as public_outcome, scrubbed};
 
 /// One entry of a call. Its constructors mask: whatever identifies a person goes to the sealed part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,13 +62,21 @@ pub enum EntryKind {
     Reconciled,
     /// Nobody but a person can find out.
     NeedsOperator,
+    /// The caller was told of a recording, or refused it.
+    Consent,
+    /// What a person found out about an intent of the operator's queue; stands in a chain of the office.
+    Resolved,
+    /// A person's values were made unreadable; stands in a chain of the office.
+    Erasure,
+    /// The oldest months were given up; stands in a chain of the office.
+    Retention,
     /// The last of every call, with the count of its entries; written by the journal.
     CallClosed,
 }
 
 impl EntryKind {
     /// Every kind.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::CallOpened,
         Self::Intent,
         Self::Attempt,
@@ -77,6 +85,10 @@ impl EntryKind {
         Self::Confirmation,
         Self::Reconciled,
         Self::NeedsOperator,
+        Self::Consent,
+        Self::Resolved,
+        Self::Erasure,
+        Self::Retention,
         Self::CallClosed,
     ];
 
@@ -91,6 +103,10 @@ impl EntryKind {
             Self::Confirmation => "confirmation",
             Self::Reconciled => "reconciled",
             Self::NeedsOperator => "needs_operator",
+            Self::Consent => "consent",
+            Self::Resolved => "resolved",
+            Self::Erasure => "erasure",
+            Self::Retention => "retention",
             Self::CallClosed => "call_closed",
         }
     }
@@ -175,6 +191,11 @@ impl Entry {
     /// Nobody but a person can find out what became of an intent.
     pub fn needs_operator(intent: &OpenIntent, why: &str) -> Self {
         Self::settling(EntryKind::NeedsOperator, intent, json!({ "why": scrubbed(why) }))
+    }
+
+    /// As [`Self::needs_operator`], for a request that is at hand.
+    pub fn needs_operator_of(request: &ActionRequest, why: &str) -> Self {
+        Self::about(EntryKind::NeedsOperator, request, json!({ "why": scrubbed(why) }), 0)
     }
 
     /// The HTTP status that the answer came with.

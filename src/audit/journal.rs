@@ -196,9 +196,24 @@ impl Journal {
         caller: Option<&PhoneNumber>,
         started_at: DateTime<Utc>,
     ) -> Result<(), JournalError> {
-        let (ack, answer) = oneshot::channel();
         let caller = caller.map(ToString::to_string);
-        self.send(Command::Open { call, caller, started_at, ack })?;
+        self.open_chain(call, caller, started_at, false).await
+    }
+
+    /// Opens the chain of an administrative act ([`super::office`]); its first entry says `"office": true`.
+    pub(crate) async fn open_act(&self, act: CallId, started_at: DateTime<Utc>) -> Result<(), JournalError> {
+        self.open_chain(act, None, started_at, true).await
+    }
+
+    async fn open_chain(
+        &self,
+        call: CallId,
+        caller: Option<String>,
+        started_at: DateTime<Utc>,
+        office: bool,
+    ) -> Result<(), JournalError> {
+        let (ack, answer) = oneshot::channel();
+        self.send(Command::Open { call, caller, started_at, office, ack })?;
         wait(answer).await.map(|_| ())
     }
 
@@ -249,6 +264,20 @@ impl Journal {
         let mut intents: Vec<_> = open.values().cloned().collect();
         intents.sort_by_key(|intent| (intent.at, intent.call, intent.id));
         intents
+    }
+
+    /// Whether this intent's outcome is not known.
+    pub fn is_open(&self, call: CallId, id: RequestId) -> bool {
+        self.shared.open.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&(call, id))
+    }
+
+    /// Whoever acted on this intent is done and could not write what came of it: from now on it counts as asked, so
+    /// that the reconciler finds out. Only this run needs to know; the next one looks after every open intent.
+    pub fn leave_open(&self, call: CallId, id: RequestId) {
+        let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(intent) = open.get_mut(&(call, id)) {
+            intent.asked = true;
+        }
     }
 
     /// Waits until PostgreSQL has everything that is on the disk now. False when that takes longer, for instance

@@ -5,7 +5,11 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::chain::Record;
+use super::entry::EntryKind;
+use super::journal::JournalError;
 use super::seal::SealKey;
+use super::settings::Settings;
+use super::show;
 use crate::ids::{CallId, Pii, RequestId};
 use crate::orders::ActionRequest;
 
@@ -33,6 +37,29 @@ impl OpenIntent {
         // Revealed to be sent to the store once more, as it was the first time.
         let value = self.private.as_ref()?.reveal().clone();
         serde_json::from_value(value).ok()
+    }
+
+    /// The intent of a call and request in the journal's folder, or in its [office](super::office)'s, settled or not. None
+    /// when it is not there (any more). Blocks on the disk.
+    ///
+    /// # Errors
+    /// The folder, a segment or the sealing key cannot be read.
+    pub fn find(settings: &Settings, call: CallId, request: RequestId) -> Result<Option<Self>, JournalError> {
+        let key_path = settings.key_path();
+        let key = SealKey::load_or_make(&key_path)
+            .map_err(|source| JournalError::io(&key_path, "reading the sealing key", source))?;
+        for folder in [settings.journal.clone(), settings.of_office().journal] {
+            if !folder.is_dir() {
+                continue;
+            }
+            let found = show::sealed_records(&folder, call)?.into_iter().find(|record| {
+                record.entry.kind == EntryKind::Intent && record.entry.request == Some(request)
+            });
+            if let Some(record) = found {
+                return Ok(Self::recovered(&record, &key));
+            }
+        }
+        Ok(None)
     }
 
     /// From an intent that is just being written.

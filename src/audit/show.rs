@@ -15,22 +15,41 @@ use crate::ids::CallId;
 /// # Errors
 /// The folder or a segment cannot be read. Blocks on the disk.
 pub fn from_journal(folder: &Path, call: Option<CallId>) -> Result<Vec<Record>, JournalError> {
+    let mut records = Vec::new();
+    each(folder, |record| {
+        if call.is_none_or(|call| call == record.call) {
+            // Of no use without the key, and no part of what is shown.
+            records.push(Record { sealed: None, ..record });
+        }
+    })?;
+    Ok(records)
+}
+
+/// The records of a call with what is sealed in them.
+pub(super) fn sealed_records(folder: &Path, call: CallId) -> Result<Vec<Record>, JournalError> {
+    let mut records = Vec::new();
+    each(folder, |record| {
+        if call == record.call {
+            records.push(record);
+        }
+    })?;
+    Ok(records)
+}
+
+/// Every record of the journal in the order they were written, a segment in memory at a time.
+fn each(folder: &Path, mut take: impl FnMut(Record)) -> Result<(), JournalError> {
     let numbers = segments::list(folder)
         .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
     let extents = recovery::extents(folder, &numbers)?;
-    let mut records = Vec::new();
     for number in numbers {
         let segment = recovery::read_segment(folder, number, extents.get(&number).copied())?;
-        records.extend(segment.scan.frames.into_iter().filter_map(|found| match found.payload {
-            Payload::Record(record) if call.is_none_or(|call| call == record.call) => Some(Record {
-                // Of no use without the key, and no part of what is shown.
-                sealed: None,
-                ..*record
-            }),
-            _ => None,
-        }));
+        for found in segment.scan.frames {
+            if let Payload::Record(record) = found.payload {
+                take(*record);
+            }
+        }
     }
-    Ok(records)
+    Ok(())
 }
 
 /// The entries as a table: place, time since accept, kind, action, order, answer and the rest.

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
@@ -11,12 +12,12 @@ use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use crate::audit::{Entry, Journal, JournalError};
+use crate::audit::{Entry, Journal, JournalError, crash, reconcile};
 use crate::call::observer::Summary;
 use crate::conversation::event::Identity;
 use crate::ids::{CallId, PhoneNumber};
 use crate::orders::client::{Attempt, StoreClient, Transport};
-use crate::orders::{ActionOutcome, ActionRequest, Unavailable};
+use crate::orders::{ActionOutcome, ActionRequest, Order, Unavailable};
 use crate::telemetry::figures;
 
 /// Where order actions go.
@@ -75,6 +76,8 @@ struct Books {
     caller: Mutex<Option<PhoneNumber>>,
     /// Set once the call's chain is on the disk.
     opened: OnceCell<()>,
+    /// An opening was given up while a slow disk was still at it: it may have been written after all.
+    stalled: AtomicBool,
 }
 
 impl<T: Transport> OrderDesk<T> {
@@ -86,7 +89,12 @@ impl<T: Transport> OrderDesk<T> {
 
 impl<T: Transport + Send + Sync + fmt::Debug + 'static> Desk for OrderDesk<T> {
     fn began(&self, call: CallId) {
-        let books = Books { since: Utc::now(), caller: Mutex::new(None), opened: OnceCell::new() };
+        let books = Books {
+            since: Utc::now(),
+            caller: Mutex::new(None),
+            opened: OnceCell::new(),
+            stalled: AtomicBool::new(false),
+        };
         self.0.calls().insert(call, Arc::new(books));
     }
 
@@ -134,7 +142,14 @@ impl<T: Transport> Shared<T> {
         let Some(books) = self.calls().get(&call).cloned() else { return Err(JournalError::NotOpen(call)) };
         let open = async || {
             let caller = books.caller.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            self.journal.open_call(call, caller.as_ref(), books.since).await
+            match self.journal.open_call(call, caller.as_ref(), books.since).await {
+                Err(JournalError::OpenedBefore(_)) if books.stalled.load(Ordering::Relaxed) => Ok(()),
+                Err(error @ JournalError::Stalled) => {
+                    books.stalled.store(true, Ordering::Relaxed);
+                    Err(error)
+                }
+                other => other,
+            }
         };
         books.opened.get_or_try_init(open).await.map(drop)
     }
@@ -152,10 +167,12 @@ impl<T: Transport> Shared<T> {
         let mutates = request.action.mutates();
         if mutates {
             let intent = Entry::intent(request, offset_ms(accepted));
+            crash::point("cp0");
             if let Err(error) = self.journal.append(call, intent).await {
                 unwritten(error, "intent");
                 return ActionOutcome::Unavailable { reason: Unavailable::Journal };
             }
+            crash::point("cp2");
         }
         let mut lost = 0u32;
         let on_attempt = |attempt: Attempt| {
@@ -174,11 +191,20 @@ impl<T: Transport> Shared<T> {
         } else {
             Entry::read(request, &outcome, offset_ms(accepted))
         };
+        if mutates {
+            crash::point("cp4");
+        }
         match self.journal.append(call, entry).await {
-            Ok(_) => outcome,
+            Ok(_) => {
+                if mutates {
+                    crash::point("cp5");
+                }
+                outcome
+            }
             Err(error) if mutates => {
                 // It may have happened, and nothing may be told of it: the intent stays open and is settled later.
                 unwritten(error, "outcome");
+                self.journal.leave_open(call, request.id);
                 ActionOutcome::Unknown
             }
             Err(error) => {
@@ -186,6 +212,20 @@ impl<T: Transport> Shared<T> {
                 ActionOutcome::Unavailable { reason: Unavailable::Journal }
             }
         }
+    }
+}
+
+/// The reconciler's way to the same store.
+#[derive(Debug)]
+pub struct Resolver<T>(pub Arc<StoreClient<T>>);
+
+impl<T: Transport> reconcile::Desk for Resolver<T> {
+    async fn perform(&self, call: CallId, request: ActionRequest) -> ActionOutcome {
+        self.0.perform(&request, call, self.0.deadline(), |_| ()).await
+    }
+
+    fn order_digest(&self, order: &Order) -> String {
+        crate::conversation::order_digest(order)
     }
 }
 

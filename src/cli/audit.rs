@@ -11,7 +11,10 @@ use uuid::Uuid;
 
 use crate::audit::verify::{self, Sources, VerifyError};
 use crate::audit::{Record, Settings, database, show};
+use crate::config::Config;
 use crate::ids::CallId;
+
+mod reconcile;
 
 /// Arguments of `orderline audit`.
 #[derive(Clone, Debug, clap::Args)]
@@ -41,6 +44,9 @@ enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Compare with the reference store's own book of changes: each change has its intent, each success its change. Exit
+    /// status: 0 they agree, 1 they do not, 2 could not be compared.
+    Reconcile(reconcile::ReconcileArgs),
     /// Every entry's public part, one JSON document for each, oldest call first.
     Export {
         #[command(flatten)]
@@ -72,8 +78,10 @@ enum Only {
 ///
 /// # Errors
 /// Nothing to look into, or it cannot be read. (`verify` says so by its exit status instead.)
-pub async fn run(settings: &Settings, args: AuditArgs) -> anyhow::Result<ExitCode> {
+pub async fn run(config: &Config, args: AuditArgs) -> anyhow::Result<ExitCode> {
+    let settings = &config.audit;
     match args.command {
+        AuditCommand::Reconcile(args) => Ok(reconcile::run(config, &args).await),
         AuditCommand::Verify { place, json } => Ok(verify(&Places::of(settings, &place), json).await),
         AuditCommand::Show { call, place, json } => {
             let call = CallId(call);

@@ -16,7 +16,7 @@ use crate::ari::Ari;
 use crate::ari::stasis::Application;
 use crate::audit::drain::Drain;
 use crate::audit::{Journal, OpenIntent, reconcile};
-use crate::call::desk::OrderDesk;
+use crate::call::desk::{OrderDesk, Resolver};
 use crate::call::identify::Nobody;
 use crate::call::switchboard::Switchboard;
 use crate::call::{Calls, Identify, Observer, Registry};
@@ -24,9 +24,8 @@ use crate::cli::doctor;
 use crate::config::Config;
 use crate::engines::{self, llm};
 use crate::http::{Console, PartState, Readiness};
-use crate::ids::{CallId, Region};
+use crate::ids::Region;
 use crate::orders::client::{Http, StoreClient};
-use crate::orders::{ActionOutcome, ActionRequest, Order};
 use crate::server::Listener;
 
 mod watch;
@@ -228,19 +227,6 @@ pub(super) async fn serve_http(
         }
     });
     Ok(address)
-}
-
-/// The reconciler's way to the store.
-struct Resolver(Arc<StoreClient<Http>>);
-
-impl reconcile::Desk for Resolver {
-    async fn perform(&self, call: CallId, request: ActionRequest) -> ActionOutcome {
-        self.0.perform(&request, call, self.0.deadline(), |_| ()).await
-    }
-
-    fn order_digest(&self, order: &Order) -> String {
-        crate::conversation::order_digest(order)
-    }
 }
 
 /// The shop's own words, for the rules. A store that does not answer yet costs nothing but a duller ear for its names.

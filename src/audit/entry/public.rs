@@ -65,7 +65,7 @@ pub(super) fn evidence(evidence: &Evidence) -> Value {
 }
 
 /// What came of it.
-pub(super) fn outcome(outcome: &ActionOutcome) -> Value {
+pub(crate) fn outcome(outcome: &ActionOutcome) -> Value {
     match outcome {
         ActionOutcome::Orders { orders } => json!({
             "outcome": "orders",

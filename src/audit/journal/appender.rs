@@ -5,6 +5,7 @@ use std::io;
 use uuid::Uuid;
 
 use super::{Position, SEGMENT_BYTES, segments};
+use crate::audit::crash;
 use crate::audit::frame::{self, Extent, Header, Payload};
 use crate::audit::storage::{Segment, Storage};
 
@@ -77,7 +78,10 @@ impl Appender {
         if end > SEGMENT_BYTES {
             return None;
         }
-        let written = current.file.write_at(&bytes, current.offset).and_then(|()| current.file.sync());
+        let written = current.file.write_at(&bytes, current.offset).and_then(|()| {
+            crash::point("cp1");
+            current.file.sync()
+        });
         Some(written.map(|()| {
             current.offset = end;
             Position { segment: current.number, offset: end }
@@ -100,6 +104,7 @@ impl Appender {
         payloads.iter().for_each(|json| frame::push(json, 0, &mut bytes));
         let mut file = self.storage.create(&segments::name(number), SEGMENT_BYTES)?;
         self.next_number += 1;
+        crash::point("cp7");
         if let Err(error) = file.write_at(&bytes, 0).and_then(|()| file.sync()) {
             // An empty segment is removed by the next start.
             let _ = file.cut(0);

@@ -30,6 +30,8 @@ pub(super) enum Command {
         call: CallId,
         caller: Option<String>,
         started_at: DateTime<Utc>,
+        /// An administrative act, no call.
+        office: bool,
         ack: oneshot::Sender<Answer>,
     },
     Append {
@@ -176,8 +178,9 @@ impl Writer {
 
     fn take(&mut self, command: Command, batch: &mut Batch) {
         match command {
-            Command::Open { call, caller, started_at, ack } => {
-                self.open(call, caller, started_at, ack, batch);
+            Command::Open { call, caller, started_at, office, ack } => {
+                let answer = self.open(call, caller, started_at, office, batch);
+                batch.answers.push(Waiting { ack, answer, intent: None });
             }
             Command::Append { call, entry, ack } => self.append(call, *entry, ack, batch),
             Command::Close { call, ack } => {
@@ -217,39 +220,38 @@ impl Writer {
         call: CallId,
         caller: Option<String>,
         started_at: DateTime<Utc>,
-        ack: oneshot::Sender<Answer>,
+        office: bool,
         batch: &mut Batch,
-    ) {
+    ) -> Answer {
+        if self.shared.read_only() == Some(ReadOnly::DiskFailed) {
+            return Err(JournalError::ReadOnly(ReadOnly::DiskFailed));
+        }
+        if self.with.calls.contains_key(&call) {
+            return Err(JournalError::OpenedBefore(call));
+        }
         let started_at = whole_micros(started_at);
-        let answer = if self.shared.read_only() == Some(ReadOnly::DiskFailed) {
-            Err(JournalError::ReadOnly(ReadOnly::DiskFailed))
-        } else if self.with.calls.contains_key(&call) {
-            Err(JournalError::OpenedBefore(call))
-        } else {
-            let genesis = Genesis {
-                journal: self.shared.id,
-                node: self.shared.node.clone(),
-                call,
-                ordinal: self.with.next_ordinal,
-                started_at,
-            };
-            let last = genesis.hash();
-            let state = CallState {
-                next_seq: 0,
-                last,
-                open: BTreeSet::new(),
-                closing: false,
-                first_segment: self.with.segments.number(),
-                opened: Some(accepted_at(started_at)),
-            };
-            batch.before.entry(call).or_insert(None);
-            batch.ordinal_before.get_or_insert(self.with.next_ordinal);
-            self.with.calls.insert(call, state);
-            self.with.next_ordinal += 1;
-            let body = opening(&genesis, caller);
-            self.write(call, Entry::new(EntryKind::CallOpened, body, 0), batch)
+        let genesis = Genesis {
+            journal: self.shared.id,
+            node: self.shared.node.clone(),
+            call,
+            ordinal: self.with.next_ordinal,
+            started_at,
         };
-        batch.answers.push(Waiting { ack, answer, intent: None });
+        let last = genesis.hash();
+        let state = CallState {
+            next_seq: 0,
+            last,
+            open: BTreeSet::new(),
+            closing: false,
+            first_segment: self.with.segments.number(),
+            opened: Some(accepted_at(started_at)),
+        };
+        batch.before.entry(call).or_insert(None);
+        batch.ordinal_before.get_or_insert(self.with.next_ordinal);
+        self.with.calls.insert(call, state);
+        self.with.next_ordinal += 1;
+        let body = opening(&genesis, caller, office);
+        self.write(call, Entry::new(EntryKind::CallOpened, body, 0), batch)
     }
 
     fn append(
@@ -451,14 +453,18 @@ fn accepted_at(started_at: DateTime<Utc>) -> Instant {
 }
 
 /// The public part of a call's first entry: what its h0 is made of, and the masked number.
-fn opening(genesis: &Genesis, caller: Option<String>) -> Value {
-    json!({
+fn opening(genesis: &Genesis, caller: Option<String>, office: bool) -> Value {
+    let mut body = json!({
         "journal": genesis.journal,
         "node": genesis.node,
         "ordinal": genesis.ordinal,
         "started_at": genesis.started_at,
         "caller": caller,
-    })
+    });
+    if office {
+        body["office"] = json!(true);
+    }
+    body
 }
 
 /// How often free space and backlog are looked at.

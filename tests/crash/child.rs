@@ -1,0 +1,406 @@
+//! The voice server without sound, in a process of its own: what is killed.
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use orderline::audit::drain::Drain;
+use orderline::audit::storage::{Disk, Segment, Storage};
+use orderline::audit::{self, Journal, JournalError, reconcile};
+use orderline::call::desk::{OrderDesk, Resolver};
+use orderline::call::{Desk as _, Summary};
+use orderline::conversation::event::Identity;
+use orderline::conversation::order_digest;
+use orderline::ids::{CallId, PhoneNumber, PresentedNumber, RequestId};
+use orderline::orders::client::{self, Http, StoreClient};
+use orderline::orders::{
+    ActionOutcome, ActionRequest, Assent, Delivery, DraftLine, Evidence, Order, OrderAction, PaymentMethod,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::shop::TOKEN;
+
+/// Holds [`Script`] as JSON in a process that is to be the child.
+pub(crate) const VARIABLE: &str = "ORDERLINE_PROOF";
+/// How long the child waits for an answer to a change; a caller's 2.5 s would make the tests long.
+pub(crate) const WRITE_TIMEOUT_MS: u64 = 500;
+/// How long intents may take to be settled.
+pub(crate) const SETTLED_WITHIN: Duration = Duration::from_secs(30);
+
+/// What the child is to do.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Script {
+    pub(crate) role: Role,
+    pub(crate) journal: PathBuf,
+    pub(crate) database_url: Option<String>,
+    /// `[store] base_url`.
+    pub(crate) store: String,
+    pub(crate) product: Uuid,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Role {
+    /// One call: what must come before `action`, then a word from the parent, then `action` itself.
+    Scene { action: Action, call: CallId, phone: PhoneNumber, drain_late: bool, new_segment: bool },
+    /// Takes up what an earlier run left, and ends when nothing is open.
+    Settle,
+    /// So many calls at once, one after the other, until it is killed or standard input says a word.
+    Load { calls: u32, pause_ms: u64 },
+    /// Opens the journal and says how that went.
+    Open,
+    /// Takes calls until the journal takes no more: the file size is limited after the start.
+    Full,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub(crate) enum Action {
+    Create,
+    Delivery,
+    Confirm,
+    Cancel,
+}
+
+pub(crate) const ACTIONS: [Action; 4] = [Action::Create, Action::Delivery, Action::Confirm, Action::Cancel];
+
+impl Action {
+    /// Its place among the changes of its scene, from 1.
+    pub(crate) fn place(self) -> u32 {
+        match self {
+            Self::Create => 1,
+            Self::Delivery | Self::Cancel => 2,
+            Self::Confirm => 3,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Delivery => "delivery",
+            Self::Confirm => "confirm",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
+/// The child's side; in the parent's own run it passes at once.
+#[test]
+fn child_of_the_proof() {
+    let Ok(script) = std::env::var(VARIABLE) else { return };
+    let script: Script = serde_json::from_str(&script).unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(run(script));
+}
+
+async fn run(script: Script) {
+    match script.role.clone() {
+        Role::Scene { action, call, phone, drain_late, new_segment } => {
+            let server = Server::open(&script, !drain_late).unwrap();
+            scene(&server, &script, Target { action, call, new_segment, drain_late }, phone).await;
+        }
+        Role::Settle => Server::open(&script, true).unwrap().settle().await,
+        Role::Load { calls, pause_ms } => {
+            let server = Arc::new(Server::open(&script, true).unwrap());
+            load(server, script.product, calls, Duration::from_millis(pause_ms)).await;
+        }
+        Role::Open => match Server::open(&script, false) {
+            Ok(_) => say("opened"),
+            Err(error) => say(&format!("refused {error}")),
+        },
+        Role::Full => crate::disk::fill(Server::open(&script, true).unwrap(), script.product).await,
+    }
+}
+
+/// Tells the parent something; what it was told survives the child.
+pub(crate) fn say(words: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "@@ {words}").and_then(|()| out.flush()).unwrap();
+}
+
+/// Waits for a word from the parent.
+pub(crate) async fn word() {
+    let read = tokio::task::spawn_blocking(|| std::io::stdin().read_line(&mut String::new()));
+    read.await.unwrap().unwrap();
+}
+
+/// The parts of `orderline serve` that orders pass through.
+pub(crate) struct Server {
+    pub(crate) journal: Journal,
+    pub(crate) desk: OrderDesk<Http>,
+    settings: audit::Settings,
+    drain: Mutex<Option<Drain>>,
+    live: Arc<Mutex<BTreeSet<CallId>>>,
+    fail_next_sync: Arc<AtomicBool>,
+    began: Instant,
+}
+
+impl Server {
+    pub(crate) fn open(script: &Script, drain: bool) -> Result<Self, JournalError> {
+        let settings = settings(script);
+        let store = client::Settings {
+            base_url: script.store.clone(),
+            token: Some(TOKEN.into()),
+            connect_timeout_ms: 300,
+            read_timeout_ms: WRITE_TIMEOUT_MS,
+            write_timeout_ms: WRITE_TIMEOUT_MS,
+            deadline_ms: 1_200,
+            ..client::Settings::default()
+        };
+        let store = Arc::new(StoreClient::new(store).unwrap());
+        let fail_next_sync = Arc::new(AtomicBool::new(false));
+        let tired = Tired { disk: Disk::new(&settings.journal), fail: fail_next_sync.clone() };
+        let (journal, recovered) = Journal::open_on(&settings, Box::new(tired))?;
+        let server = Self {
+            desk: OrderDesk::new(journal.clone(), store.clone()),
+            journal: journal.clone(),
+            settings,
+            drain: Mutex::default(),
+            live: Arc::default(),
+            fail_next_sync,
+            began: Instant::now(),
+        };
+        if drain {
+            server.drain();
+        }
+        let live = server.live.clone();
+        tokio::spawn(async move {
+            let is_over = |call| !live.lock().unwrap().contains(&call);
+            let stop = CancellationToken::new();
+            reconcile::keep_settled(&journal, &Resolver(store), recovered.open_intents, is_over, &stop).await;
+        });
+        Ok(server)
+    }
+
+    fn drain(&self) {
+        *self.drain.lock().unwrap() = Drain::spawn(&self.journal, &self.settings).unwrap();
+    }
+
+    /// Waits until nothing is open and everything is copied, and ends in order.
+    async fn settle(&self) {
+        while !self.journal.open_intents().is_empty() && self.began.elapsed() < SETTLED_WITHIN * 2 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        say(&format!("settled {}", self.began.elapsed().as_millis()));
+        let copied = self.journal.flush_to_database(Duration::from_secs(30)).await;
+        let drain = self.drain.lock().unwrap().take();
+        if let Some(drain) = drain {
+            drain.stop().await;
+        }
+        self.journal.shutdown().await.unwrap();
+        say(if copied { "copied" } else { "not copied" });
+    }
+}
+
+pub(crate) fn settings(script: &Script) -> audit::Settings {
+    audit::Settings {
+        journal: script.journal.clone(),
+        database_url: script.database_url.clone().map(Into::into),
+        free_space_floor_bytes: 0,
+        ..audit::Settings::default()
+    }
+}
+
+/// A call at the desk.
+pub(crate) struct Call<'a> {
+    server: &'a Server,
+    pub(crate) id: CallId,
+    accepted: tokio::time::Instant,
+    requests: u64,
+    phone: PhoneNumber,
+    product: Uuid,
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn begin(server: &'a Server, id: CallId, phone: PhoneNumber, product: Uuid) -> Self {
+        server.live.lock().unwrap().insert(id);
+        server.desk.began(id);
+        let number = PresentedNumber::Number(phone.clone());
+        server.desk.identified(id, &Identity { number, dialled: None, language: None });
+        Self { server, id, accepted: tokio::time::Instant::now(), requests: 0, phone, product }
+    }
+
+    /// Carries an action out as a session does, and tells the caller what came of it.
+    pub(crate) async fn act(&mut self, action: OrderAction, evidence: Option<Evidence>) -> ActionOutcome {
+        self.requests += 1;
+        let id = RequestId(self.requests);
+        let key = action.mutates().then(|| Uuid::new_v5(&self.id.0, format!("{id:?}").as_bytes()));
+        let request = ActionRequest { id, action, key, evidence };
+        let outcome = self.server.desk.carry_out(self.id, self.accepted, request).await;
+        let told = serde_json::to_value(&outcome).unwrap();
+        let told = told["outcome"].as_str().unwrap();
+        say(&format!("said {} {} {} {told}", self.id, id.0, key.unwrap_or_default()));
+        outcome
+    }
+
+    pub(crate) async fn create(&mut self) -> Option<Order> {
+        let lines = vec![DraftLine { product_id: self.product, quantity: 1 }];
+        let create = OrderAction::CreateDraft { lines, phone: self.phone.clone(), name: None };
+        match self.act(create, None).await {
+            ActionOutcome::Drafted { order } => Some(order),
+            _ => None,
+        }
+    }
+
+    pub(crate) async fn deliver(&mut self, order: &Order) -> Option<Order> {
+        let address = orderline::ids::Pii::new("улица Ленина, дом 5".to_owned());
+        let delivery = Delivery::Delivery { city: "Москва".to_owned(), address };
+        match self.act(OrderAction::SetDelivery { order_id: order.id, delivery }, None).await {
+            ActionOutcome::DeliverySet { order } => Some(order),
+            _ => None,
+        }
+    }
+
+    /// With the evidence that the conversation makes of a read-back and the key 1.
+    pub(crate) async fn confirm(&mut self, order: &Order) -> ActionOutcome {
+        let read_back = Sha256::digest(format!("{} {}", order.order_number, order.total.minor));
+        let ended_ms = u64::try_from(self.accepted.elapsed().as_millis()).unwrap();
+        let evidence = Evidence {
+            order_digest: order_digest(order),
+            order_version: order.version,
+            read_back_digest: read_back.iter().map(|byte| format!("{byte:02x}")).collect(),
+            assent: Assent::Keyed,
+            read_back_ended_ms: ended_ms,
+            assent_began_ms: ended_ms,
+        };
+        let confirm =
+            OrderAction::Confirm { order_id: order.id, payment: PaymentMethod::CashOnDelivery, name: None };
+        self.act(confirm, Some(evidence)).await
+    }
+
+    pub(crate) async fn cancel(&mut self, order: &Order) -> ActionOutcome {
+        self.act(OrderAction::Cancel { order_id: order.id, reason: "the caller".to_owned() }, None).await
+    }
+
+    pub(crate) async fn search(&mut self) -> ActionOutcome {
+        let phone = Some(self.phone.clone());
+        self.act(OrderAction::SearchOrders { phone, order_number: None }, None).await
+    }
+
+    pub(crate) async fn end(self) {
+        self.server.desk.ended(self.id, &Summary::default()).await;
+        self.server.live.lock().unwrap().remove(&self.id);
+    }
+}
+
+struct Target {
+    action: Action,
+    call: CallId,
+    new_segment: bool,
+    drain_late: bool,
+}
+
+async fn scene(server: &Server, script: &Script, target: Target, phone: PhoneNumber) {
+    let mut call = Call::begin(server, target.call, phone, script.product);
+    let mut order = None;
+    if target.action != Action::Create {
+        order = call.create().await;
+    }
+    if target.action == Action::Confirm {
+        order = call.deliver(order.as_ref().unwrap()).await;
+    }
+    say("ready");
+    word().await;
+    if target.drain_late {
+        server.drain();
+    }
+    if target.new_segment {
+        server.fail_next_sync.store(true, Ordering::SeqCst);
+    }
+    match target.action {
+        Action::Create => drop(call.create().await),
+        Action::Delivery => drop(call.deliver(order.as_ref().unwrap()).await),
+        Action::Confirm => drop(call.confirm(order.as_ref().unwrap()).await),
+        Action::Cancel => drop(call.cancel(order.as_ref().unwrap()).await),
+    }
+    call.end().await;
+    server.settle().await;
+}
+
+/// Calls that create, deliver, and then confirm or cancel or hang up, side by side.
+async fn load(server: Arc<Server>, product: Uuid, calls: u32, pause: Duration) {
+    let stop = CancellationToken::new();
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..calls {
+        let (server, stop) = (server.clone(), stop.clone());
+        tasks.spawn(async move {
+            // Not all in step.
+            tokio::time::sleep(pause * n / calls).await;
+            let mut turn = n;
+            while !stop.is_cancelled() {
+                whole_call(&server, product, turn, pause).await;
+                turn += 1;
+                tokio::time::sleep(pause).await;
+            }
+        });
+    }
+    say("ready");
+    word().await;
+    stop.cancel();
+    while tasks.join_next().await.is_some() {}
+    server.settle().await;
+}
+
+/// One call from its beginning to its end.
+pub(crate) async fn whole_call(server: &Server, product: Uuid, turn: u32, pause: Duration) {
+    let id = CallId(Uuid::new_v4());
+    let digits = id.0.as_u128() % 10_000_000;
+    let phone = PhoneNumber::try_from(format!("+7916{digits:07}")).unwrap();
+    let mut call = Call::begin(server, id, phone, product);
+    if let Some(order) = call.create().await {
+        tokio::time::sleep(pause).await;
+        if turn % 4 == 0 {
+            call.cancel(&order).await;
+        } else if let Some(order) = call.deliver(&order).await {
+            match turn % 4 {
+                1 => drop(call.confirm(&order).await),
+                2 => {
+                    call.confirm(&order).await;
+                    tokio::time::sleep(pause).await;
+                    call.cancel(&order).await;
+                }
+                _ => drop(call.search().await),
+            }
+        }
+    }
+    call.end().await;
+}
+
+/// A disk whose next sync fails when it is told to: the journal then goes on in a new segment.
+struct Tired {
+    disk: Disk,
+    fail: Arc<AtomicBool>,
+}
+
+struct TiredSegment(Box<dyn Segment>, Arc<AtomicBool>);
+
+impl Storage for Tired {
+    fn create(&mut self, name: &str, bytes: u64) -> std::io::Result<Box<dyn Segment>> {
+        Ok(Box::new(TiredSegment(self.disk.create(name, bytes)?, self.fail.clone())))
+    }
+
+    fn free_bytes(&mut self) -> std::io::Result<u64> {
+        self.disk.free_bytes()
+    }
+}
+
+impl Segment for TiredSegment {
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> std::io::Result<()> {
+        self.0.write_at(bytes, offset)
+    }
+
+    fn sync(&mut self) -> std::io::Result<()> {
+        if self.1.swap(false, Ordering::SeqCst) {
+            return Err(std::io::Error::other("the disk is tired"));
+        }
+        self.0.sync()
+    }
+
+    fn cut(&mut self, bytes: u64) -> std::io::Result<()> {
+        self.0.cut(bytes)
+    }
+}
