@@ -93,7 +93,8 @@ fn what_says_something_of_a_person_shows_nothing_of_it() {
             let leaks = |line: &&str| {
                 let Some((member, kind)) = line.trim().split_once(": ") else { return false };
                 let member = member.rsplit(' ').next().unwrap_or_default();
-                PERSONAL.contains(&member) && (kind.contains("String") || kind.contains("str"))
+                let bare = (kind.contains("String") || kind.contains("str")) && !kind.contains("Pii<");
+                PERSONAL.contains(&member) && bare
             };
             let Some(line) = body.split([',', '\n', '{']).find(leaks) else { continue };
             match SHOWN.iter().find(|(file, shown, _)| Path::new(file) == path && *shown == name) {

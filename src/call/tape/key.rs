@@ -78,7 +78,7 @@ impl HouseKey {
             .0
             .seal_in_place_append_tag(Aad::from(bound_to(call)), &mut text)
             .map_err(|_| io::Error::other("a tape's key could not be sealed"))?;
-        let sealed = STANDARD_NO_PAD.encode([nonce.as_ref(), &text].concat());
+        let sealed = STANDARD_NO_PAD.encode([&nonce.as_ref()[..], &text].concat());
         Ok((TapeKey::of(key), KeyBox { format: FORMAT, call, sealed }))
     }
 
