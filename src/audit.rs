@@ -7,42 +7,60 @@
 //! [`reconcile`] finds out what became of intents whose outcome nobody knows.
 //!
 //! Values about a person are not written in clear: the public part of an entry carries masked telephone numbers and
-//! a commitment (HMAC-SHA256 with a random salt of its own), and the values themselves stand sealed (AES-256-GCM) in
-//! the journal only, because resolving an open intent after a crash needs the request as it was. See [`seal`].
-//! Keys per person, erasure and signed heads are not built yet.
+//! a commitment (HMAC-SHA256 with a random salt of its own), and the values themselves stand sealed (AES-256-GCM) under
+//! a key of the person's own, because resolving an open intent after a crash needs the request as it was. See [`seal`].
+//! [`erase`] makes a person's values unreadable, [`retain`] gives up the oldest months; both leave the chains whole.
+//!
+//! [`heads`] signs where all chains stand, so that a history made anew as a whole shows, too.
 
+mod canonical;
 pub mod chain;
 pub mod compare;
 pub mod crash;
 pub mod database;
 pub mod drain;
 mod entry;
+pub mod erase;
+pub mod export;
 mod frame;
+pub mod heads;
 mod journal;
 pub mod office;
 mod open_intent;
 pub mod queue;
 pub mod reconcile;
+pub mod retain;
+
 pub mod seal;
 mod settings;
 pub mod show;
 pub mod storage;
+pub(crate) mod subjects;
 pub mod verify;
 
 pub use chain::{Digest, Record};
 pub use entry::{Entry, EntryKind};
-pub use journal::{Journal, JournalError, Position, ReadOnly, Receipt, Recovered};
+pub use journal::{Clock, Journal, JournalError, Position, ReadOnly, Receipt, Recovered};
 pub use open_intent::OpenIntent;
-pub use settings::Settings;
+pub use settings::{HeadSinks, Settings};
 
-/// Makes the audit's tables, in the schema `audit` of their own.
+/// Makes the audit's tables, in the schema `audit` of their own, or brings them up to date.
 ///
 /// # Errors
-/// The database is not there, or a migration that was applied has changed since.
+/// The database is not there, this role may not, or a migration that was applied has changed since.
 pub async fn migrate(pool: &sqlx::PgPool) -> Result<(), sqlx::migrate::MigrateError> {
-    let mut migrator = sqlx::migrate!("migrations/audit");
+    let mut migrator = migrations();
     // Beside the tables, so that another schema's migrations in the same database stay apart.
     migrator.create_schema("audit");
     migrator.dangerous_set_table_name("audit.migrations");
     migrator.run(pool).await
+}
+
+/// The version of the tables that this program writes.
+pub(crate) fn tables_version() -> i64 {
+    migrations().iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+fn migrations() -> sqlx::migrate::Migrator {
+    sqlx::migrate!("migrations/audit")
 }

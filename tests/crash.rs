@@ -17,14 +17,23 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+// The first to run: a minute of it is waiting.
+#[path = "crash/away.rs"]
+mod away;
 #[path = "crash/child.rs"]
 mod child;
+#[path = "crash/clock.rs"]
+mod clock;
 #[path = "crash/disk.rs"]
 mod disk;
 #[path = "crash/invariants.rs"]
 mod invariants;
+#[path = "crash/kills.rs"]
+mod kills;
 #[path = "crash/matrix.rs"]
 mod matrix;
+#[path = "crash/power.rs"]
+mod power;
 #[path = "crash/process.rs"]
 mod process;
 #[path = "crash/proxy.rs"]

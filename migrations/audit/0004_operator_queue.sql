@@ -12,3 +12,16 @@ CREATE VIEW audit.operator_queue AS
                    OR (r.idem_key IS NULL AND e.idem_key IS NULL AND r.body ->> 'of_call' = e.call_id::text
                        AND (r.body ->> 'of_request')::bigint = e.request)))
      ORDER BY coalesce(e.idem_key::text, e.call_id || '/' || e.request), e.at;
+
+-- The roles of 0002, where they are.
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY['audit_writer', 'audit_reader'] LOOP
+        IF EXISTS (SELECT FROM pg_roles WHERE rolname = name) THEN
+            EXECUTE format('GRANT SELECT ON audit.operator_queue TO %I', name);
+        END IF;
+    END LOOP;
+END
+$$;

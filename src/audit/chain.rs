@@ -6,19 +6,20 @@
 //! place, time and every public column, and the commitment to its personal values; what is sealed is not in it.
 
 use std::fmt;
+use std::str::FromStr;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::canonical;
 use super::entry::Entry;
-use super::seal::SealedBox;
+use super::seal::{SealedBox, SubjectId};
 use crate::ids::CallId;
 
 /// A SHA-256, in hex wherever it is text.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
 /// An entry in its place: what the journal holds and PostgreSQL gets.
@@ -33,9 +34,13 @@ pub struct Record {
     /// The commitment to `sealed`; public and hashed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pii_commit: Option<Digest>,
-    /// Personal values; journal only, not hashed.
+    /// Personal values; not hashed, kept apart in PostgreSQL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sealed: Option<SealedBox>,
+    /// Whose key opens `sealed`: what the call's opening says in its hashed body, repeated for the case that the
+    /// opening stands in a segment that is gone. Not hashed here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<SubjectId>,
     /// The hash before this one: the previous entry's, or the call's h0.
     pub prev: Digest,
     /// This entry's.
@@ -79,35 +84,29 @@ impl Record {
         entry: Entry,
         sealed: Option<super::seal::Sealed>,
     ) -> Self {
-        let (pii_commit, sealed) = match sealed {
-            Some(sealed) => (Some(sealed.commit), Some(sealed.sealed)),
-            None => (None, None),
+        let (pii_commit, sealed, subject) = match sealed {
+            Some(sealed) => (Some(sealed.commit), Some(sealed.sealed), Some(sealed.subject)),
+            None => (None, None, None),
         };
         let at = whole_micros(at);
-        let mut record = Self { call, seq, at, entry, pii_commit, sealed, prev, hash: prev };
+        let mut record = Self { call, seq, at, entry, pii_commit, sealed, subject, prev, hash: prev };
         record.hash = record.expected_hash();
         record
     }
 
     /// The hash that this record must carry.
     pub fn expected_hash(&self) -> Digest {
-        #[derive(Serialize)]
-        struct Hashed<'a> {
-            seq: u32,
-            at: String,
-            #[serde(flatten)]
-            entry: &'a Entry,
-            pii_commit: Option<Digest>,
-        }
-        let hashed =
-            Hashed { seq: self.seq, at: instant(self.at), entry: &self.entry, pii_commit: self.pii_commit };
-        let canonical =
-            serde_json_canonicalizer::to_vec(&hashed).expect("an entry's fields and body are JSON already");
+        let mut canonical = Vec::with_capacity(1024);
+        let at = instant(self.at);
+        canonical::entry(self.seq, &at, &self.entry, self.pii_commit, &mut canonical);
         Digest::of(&[b"orderline/entry/v1", &self.prev.0, &canonical])
     }
 }
 
 impl Digest {
+    /// Of nothing.
+    pub(crate) const ZERO: Self = Self([0; 32]);
+
     /// SHA-256 over the parts, each preceded by its length in eight bytes, big-endian.
     pub fn of(parts: &[&[u8]]) -> Self {
         let mut hasher = Sha256::new();
@@ -116,6 +115,15 @@ impl Digest {
             hasher.update(part);
         }
         Self(hasher.finalize().into())
+    }
+
+    fn with_text<T>(&self, take: impl FnOnce(&str) -> T) -> T {
+        let mut text = [0; 64];
+        for ([high, low], byte) in text.as_chunks_mut::<2>().0.iter_mut().zip(self.0) {
+            let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
+            (*high, *low) = (digit(byte >> 4), digit(byte & 15));
+        }
+        take(std::str::from_utf8(&text).expect("hexadecimal digits are ASCII"))
     }
 
     /// Its 32 bytes.
@@ -155,22 +163,64 @@ impl TryFrom<String> for Digest {
     type Error = DigestError;
 
     fn try_from(text: String) -> Result<Self, DigestError> {
-        let error = DigestError { found: text.len() };
+        text.parse()
+    }
+}
+
+impl FromStr for Digest {
+    type Err = DigestError;
+
+    fn from_str(text: &str) -> Result<Self, DigestError> {
+        let error = || DigestError { found: text.len() };
         let mut bytes = [0; 32];
-        if text.len() != 64 {
-            return Err(error);
+        let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return Err(error()) };
+        if pairs.len() != bytes.len() {
+            return Err(error());
         }
-        for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| error.clone())?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| error.clone())?;
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            *byte = digit(*high).ok_or_else(error)? << 4 | digit(*low).ok_or_else(error)?;
         }
         Ok(Self(bytes))
     }
 }
 
+fn digit(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'a'..=b'f' => Some(character - b'a' + 10),
+        b'A'..=b'F' => Some(character - b'A' + 10),
+        _ => None,
+    }
+}
+
+// Three of them stand in every record: written and read without a copy.
+impl Serialize for Digest {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.with_text(|text| serializer.serialize_str(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl serde::de::Visitor<'_> for Text {
+            type Value = Digest;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a SHA-256 in hexadecimal digits")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Digest, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Text)
+    }
+}
+
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -216,6 +266,38 @@ mod tests {
         let back: Record = serde_json::from_str(&text).unwrap();
         assert_eq!(back, record);
         assert_eq!(back.expected_hash(), record.hash);
+    }
+
+    #[test]
+    fn an_entry_is_hashed_in_its_canonical_form() {
+        #[derive(Serialize)]
+        struct Hashed<'a> {
+            seq: u32,
+            at: String,
+            #[serde(flatten)]
+            entry: &'a Entry,
+            pii_commit: Option<Digest>,
+        }
+        let mut full = record();
+        full.entry.action = Some("x\n".to_owned());
+        full.entry.request = Some(crate::ids::RequestId(u64::MAX));
+        full.entry.order_id = Some(Uuid::from_u128(1));
+        full.entry.order_number = Some("№".to_owned());
+        full.entry.idem_key = Some(Uuid::from_u128(2));
+        full.entry.http_status = Some(409);
+        full.entry.problem = Some("out-of-stock".to_owned());
+        full.pii_commit = Some(full.prev);
+        for record in [record(), full] {
+            let hashed = Hashed {
+                seq: record.seq,
+                at: instant(record.at),
+                entry: &record.entry,
+                pii_commit: record.pii_commit,
+            };
+            let library = serde_json_canonicalizer::to_vec(&hashed).unwrap();
+            let expected = Digest::of(&[b"orderline/entry/v1", record.prev.as_bytes(), &library]);
+            assert_eq!(record.expected_hash(), expected);
+        }
     }
 
     #[test]

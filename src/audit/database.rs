@@ -6,6 +6,8 @@ use uuid::Uuid;
 
 use super::chain::{Digest, Genesis, Record};
 use super::entry::{Entry, EntryKind};
+use super::heads::Head;
+use super::heads::note::{Checkpoint, Note};
 use crate::ids::{CallId, RequestId};
 
 /// A stored row that cannot be what was written.
@@ -80,9 +82,63 @@ pub(crate) fn record(row: &PgRow) -> Result<Record, RowError> {
             None => None,
         },
         sealed: None,
+        subject: None,
         prev: columns.hash("prev")?,
         hash: columns.hash("hash")?,
     })
+}
+
+/// The columns of `audit.heads`, for [`head`], in the order in which they were made.
+pub(crate) const HEADS: &str = "
+    SELECT journal, n, size, root, frontier, leaves, at, key_id, note
+      FROM audit.heads
+     WHERE $1::uuid IS NULL OR journal = $1
+     ORDER BY journal, n";
+
+/// One row of [`HEADS`]: whose head it is, the head, and whether the columns that only repeat its note do so.
+pub(crate) fn head(row: &PgRow) -> Result<(Uuid, Head, bool), RowError> {
+    let columns = Columns { row, table: "audit.heads" };
+    let list = |column| columns.read::<serde_json::Value>(column);
+    let head = Head {
+        n: columns.required("n")?,
+        size: columns.required("size")?,
+        root: columns.hash("root")?,
+        frontier: serde_json::from_value(list("frontier")?)
+            .map_err(|error| columns.wrong("frontier", error.to_string()))?,
+        leaves: serde_json::from_value(list("leaves")?)
+            .map_err(|error| columns.wrong("leaves", error.to_string()))?,
+        note: columns.read("note")?,
+    };
+    let (at, id): (chrono::DateTime<chrono::Utc>, Vec<u8>) = (columns.read("at")?, columns.read("key_id")?);
+    let note = Note::parse(&head.note).and_then(|note| Checkpoint::parse(&note.text));
+    // What is no note is told of elsewhere.
+    let same = note.map_or(true, |says| says.at == at && says.key.id().as_slice() == id);
+    Ok((columns.read("journal")?, head, same))
+}
+
+/// The first head that covers an entry: its number and time.
+///
+/// # Errors
+/// The database does not answer, or has no heads.
+pub async fn head_over(
+    pool: &PgPool,
+    call: CallId,
+    seq: u32,
+) -> Result<Option<(u64, chrono::DateTime<chrono::Utc>)>, sqlx::Error> {
+    let head: Option<(i64, chrono::DateTime<chrono::Utc>)> = sqlx::query_as(
+        "SELECT n, at
+           FROM audit.heads
+          WHERE leaves @> jsonb_build_array(jsonb_build_object('call', $1::text))
+            AND EXISTS (SELECT 1 FROM jsonb_array_elements(leaves) AS leaf
+                         WHERE leaf ->> 'call' = $1::text AND (leaf ->> 'count')::bigint > $2)
+          ORDER BY at
+          LIMIT 1",
+    )
+    .bind(call.0.to_string())
+    .bind(i64::from(seq))
+    .fetch_optional(pool)
+    .await?;
+    Ok(head.map(|(n, at)| (n.cast_unsigned(), at)))
 }
 
 /// A row of `audit.calls`: its genesis, the masked caller and the stored h0.

@@ -6,22 +6,26 @@
 //! alarm: it goes to `audit.conflicts`, is counted in `audit_drain_conflicts_total` and logged as an error.
 
 use std::str::FromStr as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use backon::BackoffBuilder as _;
 use secrecy::ExposeSecret as _;
-use serde_json::{Value, json};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio_util::sync::CancellationToken;
 
 use super::chain::Record;
 use super::crash;
-use super::entry::EntryKind;
-use super::journal::{Journal, Position, Shared};
+use super::heads::Head;
+use super::journal::{Journal, JournalError, Position, Shared};
+use super::seal::SubjectId;
 use super::settings::Settings;
+use super::subjects::{Slot, Subjects};
 
 mod files;
+mod heads;
+pub(crate) mod rows;
+mod tables;
 
 /// A running drain.
 #[derive(Debug)]
@@ -35,12 +39,15 @@ pub struct Drain {
 pub enum DrainError {
     #[error("PostgreSQL did not take the audit: {0}")]
     Database(#[from] sqlx::Error),
-    #[error("the audit's tables could not be made: {0}")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    #[error(
+        "the audit's tables are of version {found} and this program writes version {expected}; this role could not \
+         bring them up to date ({source}): run `orderline migrate --audit` as the role that owns them"
+    )]
+    Tables { expected: i64, found: i64, source: sqlx::migrate::MigrateError },
     #[error("PostgreSQL did not answer within {} s", PATIENCE.as_secs())]
     Silent,
     #[error("the journal could not be read: {0}")]
-    Journal(#[from] super::journal::JournalError),
+    Journal(#[from] JournalError),
     #[error("audit.database_url is no PostgreSQL URL")]
     Url,
 }
@@ -59,6 +66,7 @@ impl Drain {
             pool,
             grace: Duration::from_secs(u64::from(settings.grace_days) * 86_400),
             stop: stop.clone(),
+            subjects: Arc::default(),
         };
         Ok(Some(Self { task: tokio::spawn(copying.run()), stop }))
     }
@@ -87,6 +95,8 @@ struct Copying {
     pool: PgPool,
     grace: Duration,
     stop: CancellationToken,
+    /// The file of the persons' keys, once it was needed.
+    subjects: Arc<Mutex<Option<Subjects>>>,
 }
 
 impl Copying {
@@ -122,6 +132,7 @@ impl Copying {
     /// Copies until something fails.
     async fn copy(&self, connected: &mut bool) -> Result<std::convert::Infallible, DrainError> {
         let mut position = patient(self.watermark()).await?;
+        let mut months = tables::Months::default();
         *connected = true;
         tracing::info!(
             drain.segment = position.segment,
@@ -130,18 +141,24 @@ impl Copying {
         );
         let mut durable = self.shared.durable.subscribe();
         loop {
+            patient(months.prepare(&self.pool, &[])).await?;
             let end = *durable.borrow_and_update();
             while position < end {
                 let shared = Arc::clone(&self.shared);
-                let (records, next) = blocking(move || files::read(&shared.folder, position, end)).await?;
+                let (placed, next) = blocking(move || files::read(&shared.folder, position, end)).await?;
+                let (records, mut heads) = (placed.records, placed.heads.as_slice());
                 for chunk in records.chunks(BATCH) {
                     // The last chunk also moves over what holds no record: headers, the ends of segments.
                     let upto = chunk.last().map_or(next, |last| last.1);
-                    patient(self.insert(chunk, upto)).await?;
+                    patient(months.prepare(&self.pool, chunk)).await?;
+                    let covered = heads.partition_point(|(_, behind)| *behind <= upto);
+                    let (due, later) = heads.split_at(covered);
+                    heads = later;
+                    patient(self.insert(chunk, due, upto)).await?;
                     crash::point("cp6");
                     self.shared.drained.send_replace(Some(upto));
                 }
-                patient(self.insert(&[], next)).await?;
+                patient(self.insert(&[], heads, next)).await?;
                 position = next;
                 self.shared.drained.send_replace(Some(position));
             }
@@ -155,12 +172,29 @@ impl Copying {
         }
     }
 
+    /// The persons' slots as the file holds them now.
+    async fn slots(&self, subjects: Vec<SubjectId>) -> Result<Vec<Slot>, DrainError> {
+        let (shared, known) = (Arc::clone(&self.shared), Arc::clone(&self.subjects));
+        blocking(move || {
+            let failed = |source| JournalError::io(&shared.folder, "reading the persons' keys in", source);
+            // Each change under this lock is whole, so a panic elsewhere leaves it so.
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            let file = match known.take() {
+                Some(file) => known.insert(file),
+                None => match Subjects::look(&shared.folder).map_err(failed)? {
+                    Some(file) => known.insert(file),
+                    None => return Ok(Vec::new()),
+                },
+            };
+            file.read_on().map_err(failed)?;
+            let slots = subjects.into_iter().map(|subject| file.of_subject(subject).map_err(failed));
+            slots.filter_map(Result::transpose).collect()
+        })
+        .await
+    }
+
     async fn watermark(&self) -> Result<Position, DrainError> {
-        let known: Option<String> =
-            sqlx::query_scalar("SELECT to_regclass('audit.entries')::text").fetch_one(&self.pool).await?;
-        if known.is_none() {
-            super::migrate(&self.pool).await?;
-        }
+        tables::bring_up_to_date(&self.pool).await?;
         let row: Option<(i64, i64)> =
             sqlx::query_as("SELECT segment, byte_offset FROM audit.drained WHERE journal = $1")
                 .bind(self.shared.id)
@@ -173,53 +207,17 @@ impl Copying {
         })
     }
 
-    /// One transaction: records and watermark.
-    async fn insert(&self, records: &[(Record, Position)], upto: Position) -> Result<(), DrainError> {
-        let entries: Vec<Value> = records.iter().map(|(record, _)| row(record)).collect();
-        let calls: Vec<Value> = records
-            .iter()
-            .filter(|(record, _)| record.entry.kind == EntryKind::CallOpened)
-            .map(|(record, _)| call_row(record))
-            .collect();
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query("SET LOCAL synchronous_commit = on").execute(&mut *transaction).await?;
-        let mut conflicts = 0;
-        if !calls.is_empty() {
-            let inserted = sqlx::query(INSERT_CALLS)
-                .bind(Value::Array(calls.clone()))
-                .execute(&mut *transaction)
-                .await?
-                .rows_affected();
-            if inserted < calls.len() as u64 {
-                conflicts += sqlx::query(FIND_CALL_CONFLICTS)
-                    .bind(Value::Array(calls))
-                    .execute(&mut *transaction)
-                    .await?
-                    .rows_affected();
-            }
-        }
-        if !entries.is_empty() {
-            let count = entries.len() as u64;
-            let entries = Value::Array(entries);
-            let inserted =
-                sqlx::query(INSERT_ENTRIES).bind(&entries).execute(&mut *transaction).await?.rows_affected();
-            if inserted < count {
-                conflicts += sqlx::query(FIND_ENTRY_CONFLICTS)
-                    .bind(&entries)
-                    .bind(self.shared.id)
-                    .execute(&mut *transaction)
-                    .await?
-                    .rows_affected();
-            }
-        }
-        sqlx::query(MOVE_WATERMARK)
-            .bind(self.shared.id)
-            .bind(&self.shared.node)
-            .bind(i64::try_from(upto.segment).unwrap_or(i64::MAX))
-            .bind(i64::try_from(upto.offset).unwrap_or(i64::MAX))
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+    /// One transaction: records, personal values, heads and watermark.
+    async fn insert(
+        &self,
+        records: &[(Record, Position)],
+        heads: &[(Head, Position)],
+        upto: Position,
+    ) -> Result<(), DrainError> {
+        let from = rows::From { journal: self.shared.id, node: &self.shared.node };
+        let heads: Vec<&Head> = heads.iter().map(|(head, _)| head).collect();
+        let conflicts =
+            rows::insert(&self.pool, from, (records, &heads), upto, |subjects| self.slots(subjects)).await?;
         metrics::counter!("audit_drain_entries_total").increment(records.len() as u64);
         if conflicts > 0 {
             metrics::counter!("audit_drain_conflicts_total").increment(conflicts);
@@ -236,50 +234,13 @@ impl Copying {
     }
 }
 
-/// An entry's row, by column names.
-fn row(record: &Record) -> Value {
-    let entry = &record.entry;
-    json!({
-        "call_id": record.call,
-        "seq": record.seq,
-        "at": record.at,
-        "kind": entry.kind,
-        "action": entry.action,
-        "request": entry.request,
-        "order_id": entry.order_id,
-        "order_number": entry.order_number,
-        "idem_key": entry.idem_key,
-        "http_status": entry.http_status,
-        "problem": entry.problem,
-        "body": entry.body,
-        "offset_ms": entry.offset_ms,
-        "pii_commit": record.pii_commit,
-        "prev": record.prev,
-        "hash": record.hash,
-    })
-}
-
-/// A call's row, from its first entry.
-fn call_row(record: &Record) -> Value {
-    let body = &record.entry.body;
-    json!({
-        "call_id": record.call,
-        "journal": body["journal"],
-        "node": body["node"],
-        "ordinal": body["ordinal"],
-        "caller_masked": body["caller"],
-        "started_at": body["started_at"],
-        "genesis": record.prev,
-    })
-}
-
 /// Nothing here waits for PostgreSQL for ever.
 async fn patient<T>(work: impl Future<Output = Result<T, DrainError>>) -> Result<T, DrainError> {
     tokio::time::timeout(PATIENCE, work).await.map_err(|_| DrainError::Silent)?
 }
 
 async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, super::journal::JournalError> + Send + 'static,
+    work: impl FnOnce() -> Result<T, JournalError> + Send + 'static,
 ) -> Result<T, DrainError> {
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => Ok(result?),
@@ -294,47 +255,6 @@ fn pauses() -> impl Iterator<Item = Duration> {
         .without_max_times()
         .build()
 }
-
-const INSERT_CALLS: &str = "
-    INSERT INTO audit.calls (call_id, journal, node, ordinal, caller_masked, started_at, genesis)
-    SELECT call_id, journal, node, ordinal, caller_masked, started_at, decode(genesis, 'hex')
-      FROM jsonb_to_recordset($1) AS x(call_id uuid, journal uuid, node text, ordinal bigint, caller_masked text,
-                                       started_at timestamptz, genesis text)
-    ON CONFLICT DO NOTHING";
-
-/// A call whose row, or whose ordinal, another call holds; kept under seq -1.
-const FIND_CALL_CONFLICTS: &str = "
-    INSERT INTO audit.conflicts (journal, call_id, seq, hash, record)
-    SELECT x.journal, x.call_id, -1, decode(x.genesis, 'hex'), to_jsonb(x)
-      FROM jsonb_to_recordset($1) AS x(call_id uuid, journal uuid, node text, ordinal bigint, caller_masked text,
-                                       started_at timestamptz, genesis text)
-     WHERE NOT EXISTS (SELECT 1 FROM audit.calls c
-                        WHERE c.call_id = x.call_id AND c.genesis = decode(x.genesis, 'hex'))
-    ON CONFLICT DO NOTHING";
-
-const INSERT_ENTRIES: &str = "
-    INSERT INTO audit.entries (call_id, seq, at, kind, action, request, order_id, order_number, idem_key,
-                               http_status, problem, body, offset_ms, pii_commit, prev, hash)
-    SELECT call_id, seq, at, kind, action, request, order_id, order_number, idem_key,
-           http_status, problem, body, offset_ms, decode(pii_commit, 'hex'), decode(prev, 'hex'), decode(hash, 'hex')
-      FROM jsonb_to_recordset($1) AS x(call_id uuid, seq integer, at timestamptz, kind text, action text,
-                                       request bigint, order_id uuid, order_number text, idem_key uuid,
-                                       http_status integer, problem text, body jsonb, offset_ms bigint,
-                                       pii_commit text, prev text, hash text)
-    ON CONFLICT DO NOTHING";
-
-const FIND_ENTRY_CONFLICTS: &str = "
-    INSERT INTO audit.conflicts (journal, call_id, seq, hash, record)
-    SELECT $2, e.call_id, e.seq, decode(x ->> 'hash', 'hex'), x
-      FROM jsonb_array_elements($1) AS x
-      JOIN audit.entries e ON e.call_id = (x ->> 'call_id')::uuid AND e.seq = (x ->> 'seq')::integer
-     WHERE e.hash <> decode(x ->> 'hash', 'hex')
-    ON CONFLICT DO NOTHING";
-
-const MOVE_WATERMARK: &str = "
-    INSERT INTO audit.drained (journal, node, segment, byte_offset) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (journal) DO UPDATE
-       SET node = excluded.node, segment = excluded.segment, byte_offset = excluded.byte_offset, updated_at = now()";
 
 /// Records of one transaction. Chosen: some 300 KiB.
 const BATCH: usize = 500;

@@ -13,6 +13,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::chain::Record;
+use super::heads::{Head, Standing};
 
 /// What a frame carries.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,6 +22,7 @@ pub(crate) enum Payload {
     /// The first of every segment.
     Segment(Header),
     Record(Box<Record>),
+    Head(Box<Head>),
 }
 
 /// How a segment begins.
@@ -37,6 +39,9 @@ pub(crate) struct Header {
     pub next_ordinal: u64,
     /// The segment before this one and how many of its bytes count: what follows was never acknowledged.
     pub previous: Option<Extent>,
+    /// Where the heads stood, so that older segments may go. None in segments from before there were heads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heads: Option<Standing>,
 }
 
 /// The part of a segment that counts.
@@ -50,8 +55,6 @@ pub(crate) struct Extent {
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub payload: Payload,
-    /// Where it begins.
-    pub start: u64,
     /// Where the next one begins.
     pub end: u64,
 }
@@ -109,7 +112,7 @@ pub(crate) fn scan_from(bytes: &[u8], base: u64) -> Scan {
         match decode(bytes, at, base) {
             Some((payload, batch_start, end)) => {
                 last_batch = last_batch.max(u64::from(batch_start));
-                frames.push(Found { payload, start: base + at as u64, end: base + end as u64 });
+                frames.push(Found { payload, end: base + end as u64 });
                 at = end;
             }
             None if bytes[at..].iter().all(|byte| *byte == 0) => break,
@@ -136,6 +139,11 @@ pub(crate) fn scan_from(bytes: &[u8], base: u64) -> Scan {
     Scan { frames, tail, end }
 }
 
+/// The frame that the bytes begin with.
+pub(crate) fn first(bytes: &[u8]) -> Option<Payload> {
+    decode(bytes, 0, 0).map(|(payload, ..)| payload)
+}
+
 /// The payload at a place, the start of its batch in the segment, and where its frame ends in the bytes.
 fn decode(bytes: &[u8], at: usize, base: u64) -> Option<(Payload, u32, usize)> {
     let head: &[u8; HEAD_BYTES] = bytes.get(at..)?.first_chunk()?;
@@ -151,7 +159,13 @@ fn decode(bytes: &[u8], at: usize, base: u64) -> Option<(Payload, u32, usize)> {
     if checksum(length, batch_start, json) != u32::from_be_bytes([c0, c1, c2, c3]) {
         return None;
     }
-    let payload = serde_json::from_slice(json).ok()?;
+    // Nearly every frame is a record, and its tag comes first: read as what it is, without finding that out field by
+    // field.
+    let payload = if json.starts_with(br#"{"frame":"record","#) {
+        Payload::Record(Box::new(serde_json::from_slice(json).ok()?))
+    } else {
+        serde_json::from_slice(json).ok()?
+    };
     Some((payload, batch_start, end))
 }
 
@@ -179,7 +193,15 @@ mod tests {
     fn header(segment: u64) -> Payload {
         let journal = uuid::Uuid::from_u128(1);
         let node = "n".to_owned();
-        Payload::Segment(Header { version: 1, journal, node, segment, next_ordinal: 1, previous: None })
+        Payload::Segment(Header {
+            version: 1,
+            journal,
+            node,
+            segment,
+            next_ordinal: 1,
+            previous: None,
+            heads: None,
+        })
     }
 
     /// Two batches: frames 1 and 2, then 3 and 4, and zeros to the end.

@@ -18,15 +18,21 @@ use uuid::Uuid;
 
 use super::chain::Digest;
 use super::entry::Entry;
+use super::heads::file::HeadsFile;
+use super::heads::keeper::{Keeper, Pace};
 use super::open_intent::OpenIntent;
 use super::seal::SealKey;
 use super::settings::Settings;
 use super::storage::{Disk, Storage};
+use super::subjects::{Keys, Subjects};
 use crate::ids::{CallId, PhoneNumber, RequestId};
 
 mod appender;
+mod heads;
+mod opening;
 pub(crate) mod recovery;
 pub(crate) mod segments;
+mod space;
 mod writer;
 
 use writer::Command;
@@ -38,9 +44,12 @@ pub struct Journal {
     shared: Arc<Shared>,
 }
 
+/// Tells the time of day. In earnest the system's clock, which may be set; a test's own where it is.
+pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
+
 /// What is shared between the handles, the writer and the drain.
-#[derive(Debug)]
 pub(crate) struct Shared {
+    clock: Clock,
     pub(crate) folder: PathBuf,
     pub(crate) id: Uuid,
     pub(crate) node: String,
@@ -48,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) durable: watch::Sender<Position>,
     /// Where the records end that PostgreSQL has confirmed; none until it was asked.
     pub(crate) drained: watch::Sender<Option<Position>>,
+    /// Where the whole notes of the file `heads` end.
+    pub(crate) heads: watch::Sender<u64>,
     /// Where the records ended when this run began.
     began: Position,
     /// The first segment that an unfinished call stands in.
@@ -147,18 +158,46 @@ impl Journal {
         settings: &Settings,
         storage: Box<dyn Storage>,
     ) -> Result<(Self, Recovered), JournalError> {
+        Self::open_with(settings, storage, Arc::new(Utc::now))
+    }
+
+    /// [`Self::open_on`] with another clock. What it says stands in the entries and tells the age of what an earlier
+    /// run left; nothing is ordered by it.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(
+        settings: &Settings,
+        storage: Box<dyn Storage>,
+        clock: Clock,
+    ) -> Result<(Self, Recovered), JournalError> {
         let lock = segments::take(&settings.journal)?;
         let key_path = settings.key_path();
         let key = SealKey::load_or_make(&key_path)
             .map_err(|source| JournalError::io(&key_path, "reading the sealing key", source))?;
-        let state = recovery::recover(settings, &key)?;
+        let subjects = Subjects::open(&settings.journal)
+            .map_err(|source| JournalError::io(&settings.journal, "reading the persons' keys in", source))?;
+        let keys = Keys { node: key, subjects };
+        let state = recovery::recover(settings, &keys)?;
+        let head_key = settings.signing_key_path();
+        let pace = Pace {
+            every: Duration::from_secs(u64::from(settings.head_every_s)),
+            entries: settings.head_every_entries,
+        };
+        let appended = state.heads.standing.clone();
+        let keeper = Keeper::new(state.journal, &settings.node, &head_key, pace, state.heads, Instant::now())
+            .map_err(|source| JournalError::io(&head_key, "reading the signing key", source))?;
+        let heads_file = HeadsFile::open(&settings.journal, state.notes)
+            .map_err(|source| JournalError::io(&settings.journal, "writing the file of heads in", source))?;
         let mut recovered = state.report;
         let shared = Arc::new(Shared {
+            clock,
             folder: settings.journal.clone(),
             id: state.journal,
             node: settings.node.clone(),
             durable: watch::Sender::new(state.end),
             drained: watch::Sender::new(None),
+            heads: watch::Sender::new(heads_file.length()),
             began: state.end,
             oldest_needed: AtomicU64::new(0),
             mode: AtomicU8::new(WRITABLE),
@@ -174,10 +213,13 @@ impl Journal {
                 next_number: state.next_number,
                 previous: state.previous,
                 current: None,
+                heads: appended,
             },
-            key,
+            keys,
             calls: state.calls,
             next_ordinal: state.next_ordinal,
+            keeper,
+            heads_file,
         };
         writer::start(settings, start, &shared, queue)?;
         let journal = Self { commands, shared };
@@ -186,7 +228,8 @@ impl Journal {
         Ok((journal, recovered))
     }
 
-    /// Opens a call's chain; the caller's number is written masked. Resolves when it is on the disk.
+    /// Opens a call's chain; the caller's number is written masked, and what the call seals is sealed under the key of
+    /// this caller. Without a number the caller is a person for this call alone. Resolves when it is on the disk.
     ///
     /// # Errors
     /// The call was opened before, or could not be written.
@@ -196,8 +239,7 @@ impl Journal {
         caller: Option<&PhoneNumber>,
         started_at: DateTime<Utc>,
     ) -> Result<(), JournalError> {
-        let caller = caller.map(ToString::to_string);
-        self.open_chain(call, caller, started_at, false).await
+        self.open_chain(call, caller.cloned(), started_at, false).await
     }
 
     /// Opens the chain of an administrative act ([`super::office`]); its first entry says `"office": true`.
@@ -208,7 +250,7 @@ impl Journal {
     async fn open_chain(
         &self,
         call: CallId,
-        caller: Option<String>,
+        caller: Option<PhoneNumber>,
         started_at: DateTime<Utc>,
         office: bool,
     ) -> Result<(), JournalError> {
@@ -289,7 +331,17 @@ impl Journal {
         matches!(tokio::time::timeout(within, arrived).await, Ok(Ok(_)))
     }
 
-    /// Writes what is queued and stops the writer. Entries after it are refused with [`JournalError::Stopped`].
+    /// Signs heads over everything that was appended before, on the disk when this resolves.
+    ///
+    /// # Errors
+    /// The disk did not take them.
+    pub async fn head_now(&self) -> Result<(), JournalError> {
+        let (ack, answer) = oneshot::channel();
+        self.send(Command::Head { ack })?;
+        wait(answer).await.map(|_| ())
+    }
+
+    /// Writes what is queued and a last head and stops the writer. Entries after it are refused with [`JournalError::Stopped`].
     ///
     /// # Errors
     /// [`JournalError::Stalled`] when the disk does not come to an end.
@@ -303,6 +355,11 @@ impl Journal {
             Err(JournalError::Stopped) => Ok(()),
             other => other.map(|_| ()),
         }
+    }
+
+    /// The time of day by the journal's clock.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.shared.now()
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -323,7 +380,17 @@ impl std::fmt::Debug for Journal {
     }
 }
 
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("folder", &self.folder).field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 impl Shared {
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        (self.clock)()
+    }
+
     pub(crate) fn read_only(&self) -> Option<ReadOnly> {
         match self.mode.load(Ordering::Acquire) {
             DISK_FAILED => Some(ReadOnly::DiskFailed),

@@ -36,7 +36,12 @@ pub enum OfficeError {
 impl Settings {
     /// The settings of the office's journal: in a folder within this one, with the same keys.
     pub fn of_office(&self) -> Self {
-        Self { journal: self.journal.join(FOLDER), key_file: Some(self.key_path()), ..self.clone() }
+        Self {
+            journal: self.journal.join(FOLDER),
+            key_file: Some(self.key_path()),
+            signing_key_file: Some(self.signing_key_path()),
+            ..self.clone()
+        }
     }
 }
 
@@ -110,6 +115,8 @@ impl Office {
     /// The journal did not come to an end.
     pub async fn finish(self) -> Result<bool, OfficeError> {
         let mut copied = true;
+        // Before the copying, so that PostgreSQL gets it, too.
+        self.journal.head_now().await?;
         if let Some(drain) = self.drain {
             copied = self.journal.flush_to_database(COPYING).await;
             drain.stop().await;

@@ -1,6 +1,8 @@
 //! An intent whose outcome nobody knows.
 
-use chrono::{DateTime, Utc};
+use std::time::Instant;
+
+use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -10,6 +12,7 @@ use super::journal::JournalError;
 use super::seal::SealKey;
 use super::settings::Settings;
 use super::show;
+use super::subjects::{self, Keys, Subjects};
 use crate::ids::{CallId, Pii, RequestId};
 use crate::orders::ActionRequest;
 
@@ -28,11 +31,13 @@ pub struct OpenIntent {
     /// Whether an outcome `unknown` stands in the journal: the request certainly left.
     pub asked: bool,
     private: Option<Pii<Value>>,
+    /// When this run wrote it; none when an earlier one did.
+    since: Option<Instant>,
 }
 
 impl OpenIntent {
     /// The request as it was, to be sent again under the same key. None when the sealed part cannot be read (the
-    /// sealing key is another, or the record is damaged): then only an operator can find out.
+    /// person was erased, the sealing key is another, or the record is damaged): then only an operator can find out.
     pub fn request(&self) -> Option<ActionRequest> {
         // Revealed to be sent to the store once more, as it was the first time.
         let value = self.private.as_ref()?.reveal().clone();
@@ -56,10 +61,22 @@ impl OpenIntent {
                 record.entry.kind == EntryKind::Intent && record.entry.request == Some(request)
             });
             if let Some(record) = found {
-                return Ok(Self::recovered(&record, &key));
+                let subjects = Subjects::look(&folder)
+                    .map_err(|source| JournalError::io(&folder, "reading the persons' keys in", source))?;
+                let private = subjects::value(&key, subjects.as_ref(), &record).and_then(Result::ok);
+                return Ok(Self::written(&record, private.map(Pii::new)));
             }
         }
         Ok(None)
+    }
+
+    /// How long ago it was written: by the monotonic clock if this run wrote it, so that a clock that is set changes
+    /// nothing; else by the time of day, and then a clock that was set back makes it too young or even negative.
+    pub(super) fn age(&self, now: DateTime<Utc>) -> TimeDelta {
+        match self.since {
+            Some(since) => TimeDelta::from_std(since.elapsed()).unwrap_or(TimeDelta::MAX),
+            None => now.signed_duration_since(self.at),
+        }
     }
 
     /// From an intent that is just being written.
@@ -74,15 +91,13 @@ impl OpenIntent {
             order_id: record.entry.order_id,
             asked: false,
             private,
+            since: Some(Instant::now()),
         })
     }
 
     /// From an intent that an earlier run wrote.
-    pub(super) fn recovered(record: &Record, key: &SealKey) -> Option<Self> {
-        let private = match (&record.sealed, record.pii_commit) {
-            (Some(sealed), Some(commit)) => key.open(record.call, record.seq, sealed, commit).ok(),
-            _ => None,
-        };
-        Self::written(record, private.map(Pii::new))
+    pub(super) fn recovered(record: &Record, keys: &Keys) -> Option<Self> {
+        let private = keys.value(record).and_then(Result::ok);
+        Self::written(record, private.map(Pii::new)).map(|intent| Self { since: None, ..intent })
     }
 }

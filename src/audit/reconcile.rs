@@ -181,7 +181,7 @@ pub async fn until_settled<D: Desk + Sync>(
     // A draft's cancellation is a new intent of the same call.
     let calls: BTreeSet<CallId> = intents.iter().map(|intent| intent.call).collect();
     while !intents.is_empty() && !stop.is_cancelled() {
-        let round = reconcile(journal, desk, &intents, Utc::now()).await?;
+        let round = reconcile(journal, desk, &intents, journal.now()).await?;
         total.reconciled += round.reconciled;
         total.needs_operator += round.needs_operator;
         total.still_open = round.still_open;
@@ -218,7 +218,7 @@ pub async fn keep_settled<D: Desk + Sync>(
         let round = if due.is_empty() {
             Ok(Summary::default())
         } else {
-            reconcile(journal, desk, &due, Utc::now()).await
+            reconcile(journal, desk, &due, journal.now()).await
         };
         let pause = match round {
             Ok(Summary { still_open: 0, .. }) => {
@@ -249,7 +249,7 @@ async fn resolve<D: Desk + Sync>(desk: &D, intent: &OpenIntent, now: DateTime<Ut
     let Some(request) = intent.request() else {
         return Found::Nobody { why: "the sealed request cannot be read" };
     };
-    if now.signed_duration_since(intent.at) > HORIZON {
+    if intent.age(now) > HORIZON {
         return Found::Nobody { why: "the intent is older than 24 hours" };
     }
     if request.key.is_none() {
@@ -317,8 +317,11 @@ async fn confirmation<D: Desk + Sync>(
         Some(evidence) if !agreed(evidence) => {
             Found::Nobody { why: "the order is not what the caller agreed to any more" }
         }
-        Some(_) if now.signed_duration_since(intent.at) > EVIDENCE_LIVES => {
+        Some(_) if intent.age(now) > EVIDENCE_LIVES => {
             Found::Nobody { why: "the caller's yes is older than ten minutes" }
+        }
+        Some(_) if intent.age(now) < -CLOCK_SLACK => {
+            Found::Nobody { why: "the clock was set back: how old the caller's yes is, nobody knows" }
         }
         Some(_) => found(desk.perform(intent.call, request.clone()).await, "resent"),
     }
@@ -337,6 +340,8 @@ const AT_ONCE: usize = 8;
 const HORIZON: TimeDelta = TimeDelta::hours(24);
 /// How long a caller's yes holds without the caller.
 const EVIDENCE_LIVES: TimeDelta = TimeDelta::minutes(10);
+/// An intent may come from so far in the future: chosen, above what a clock that is kept in step is corrected by.
+const CLOCK_SLACK: TimeDelta = TimeDelta::seconds(5);
 /// Pauses between rounds: an unknown outcome is to be known within 30 s of a restart when the store is there.
 const PAUSE_MIN: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(10);

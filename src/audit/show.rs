@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::chain::Record;
 use super::frame::Payload;
+use super::heads::note::{Checkpoint, Note};
 use super::journal::{JournalError, recovery, segments};
 use crate::ids::CallId;
 
@@ -19,7 +20,7 @@ pub fn from_journal(folder: &Path, call: Option<CallId>) -> Result<Vec<Record>, 
     each(folder, |record| {
         if call.is_none_or(|call| call == record.call) {
             // Of no use without the key, and no part of what is shown.
-            records.push(Record { sealed: None, ..record });
+            records.push(Record { sealed: None, subject: None, ..record });
         }
     })?;
     Ok(records)
@@ -37,7 +38,7 @@ pub(super) fn sealed_records(folder: &Path, call: CallId) -> Result<Vec<Record>,
 }
 
 /// Every record of the journal in the order they were written, a segment in memory at a time.
-fn each(folder: &Path, mut take: impl FnMut(Record)) -> Result<(), JournalError> {
+pub(super) fn each(folder: &Path, mut take: impl FnMut(Record)) -> Result<(), JournalError> {
     let numbers = segments::list(folder)
         .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
     let extents = recovery::extents(folder, &numbers)?;
@@ -50,6 +51,34 @@ fn each(folder: &Path, mut take: impl FnMut(Record)) -> Result<(), JournalError>
         }
     }
     Ok(())
+}
+
+/// The first head of the journal or its office that covers an entry: its number and time.
+///
+/// # Errors
+/// The folder or a segment cannot be read. Blocks on the disk.
+pub fn head_over(
+    folder: &Path,
+    call: CallId,
+    seq: u32,
+) -> Result<Option<(u64, chrono::DateTime<chrono::Utc>)>, super::export::ExportError> {
+    let mut found = None;
+    for folder in [folder.to_owned(), folder.join("operator")] {
+        if !folder.is_dir() {
+            continue;
+        }
+        super::export::payloads(&folder, |_, payload| {
+            if let Payload::Head(head) = payload
+                && found.is_none()
+                && head.leaves.iter().any(|leaf| leaf.call == call && leaf.count > seq)
+            {
+                let says = Note::parse(&head.note).and_then(|note| Checkpoint::parse(&note.text));
+                found = says.ok().map(|says| (says.n, says.at));
+            }
+            Ok(())
+        })?;
+    }
+    Ok(found)
 }
 
 /// The entries as a table: place, time since accept, kind, action, order, answer and the rest.

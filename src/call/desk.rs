@@ -90,7 +90,7 @@ impl<T: Transport> OrderDesk<T> {
 impl<T: Transport + Send + Sync + fmt::Debug + 'static> Desk for OrderDesk<T> {
     fn began(&self, call: CallId) {
         let books = Books {
-            since: Utc::now(),
+            since: self.0.journal.now(),
             caller: Mutex::new(None),
             opened: OnceCell::new(),
             stalled: AtomicBool::new(false),

@@ -1,7 +1,7 @@
 //! `orderline audit`: the audit, checked and read.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -9,12 +9,17 @@ use secrecy::SecretString;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::audit::verify::{self, Sources, VerifyError};
+use crate::audit::export::ExportError;
+use crate::audit::heads::keys;
+use crate::audit::heads::note::VerifierKey;
+use crate::audit::verify::{self, Since, Sources, VerifyError};
 use crate::audit::{Record, Settings, database, show};
 use crate::config::Config;
 use crate::ids::CallId;
 
+mod erase;
 mod reconcile;
+mod retain;
 
 /// Arguments of `orderline audit`.
 #[derive(Clone, Debug, clap::Args)]
@@ -25,11 +30,13 @@ pub struct AuditArgs {
 
 #[derive(Clone, Debug, clap::Subcommand)]
 enum AuditCommand {
-    /// Check every chain in the journal and the database, and the one against the other. Exit status: 0 good, 1 bad,
-    /// 2 could not be checked.
+    /// Check every chain and every signed head in the journal and the database, and the one against the other. Exit
+    /// status: 0 good, 1 bad, 2 could not be checked.
     Verify {
         #[command(flatten)]
         place: PlaceArgs,
+        #[command(flatten)]
+        trusted: TrustArgs,
         /// The report as JSON.
         #[arg(long)]
         json: bool,
@@ -47,11 +54,39 @@ enum AuditCommand {
     /// Compare with the reference store's own book of changes: each change has its intent, each success its change. Exit
     /// status: 0 they agree, 1 they do not, 2 could not be compared.
     Reconcile(reconcile::ReconcileArgs),
-    /// Every entry's public part, one JSON document for each, oldest call first.
+    /// Make a person's values unreadable: keys, sealed values and recordings. Every chain stays whole.
+    Erase(erase::EraseArgs),
+    /// Drop the oldest months of PostgreSQL's copy. What is kept still verifies.
+    Retain(retain::RetainArgs),
+    /// Every head and every entry's public part as lines of JSON, oldest call first: to be checked anywhere with
+    /// `verify --export`.
     Export {
         #[command(flatten)]
         place: PlaceArgs,
+        /// The file to write, which must not be there yet, instead of standard output.
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
     },
+    /// Put a new key in the place of the one that signs heads. A server may be running: its next head is signed by both
+    /// and names the new one.
+    RotateKey,
+}
+
+/// What is known from elsewhere.
+#[derive(Clone, Debug, Default, clap::Args)]
+struct TrustArgs {
+    /// A file that `export` wrote. Without --journal and --database-url, only this is checked.
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
+    /// The public keys behind the heads, one a line, instead of the one beside the signing key.
+    #[arg(long, value_name = "FILE")]
+    public_key: Option<PathBuf>,
+    /// Heads that were kept elsewhere: each has to be found here.
+    #[arg(long, value_name = "FILE")]
+    heads: Option<PathBuf>,
+    /// A head that was checked before, as a file with its note or its number: what it covers is not checked again.
+    #[arg(long, value_name = "HEAD")]
+    since: Option<String>,
 }
 
 /// Where to look. Without it: the journal of the configuration if it is there, and its database if one is named.
@@ -81,20 +116,35 @@ enum Only {
 pub async fn run(config: &Config, args: AuditArgs) -> anyhow::Result<ExitCode> {
     let settings = &config.audit;
     match args.command {
+        AuditCommand::Erase(args) => erase::run(config, &args).await,
+        AuditCommand::Retain(args) => retain::run(config, &args).await,
         AuditCommand::Reconcile(args) => Ok(reconcile::run(config, &args).await),
-        AuditCommand::Verify { place, json } => Ok(verify(&Places::of(settings, &place), json).await),
+        AuditCommand::Verify { place, trusted, json } => {
+            Ok(verify(&Places::for_check(settings, &place, &trusted), &trusted, json).await)
+        }
         AuditCommand::Show { call, place, json } => {
             let call = CallId(call);
-            let records = read(&Places::of(settings, &place), Some(call)).await?;
+            let places = Places::of(settings, &place);
+            let records = read(&places, Some(call)).await?;
             if records.is_empty() {
                 bail!("expected a call of the audit, found none with the id {call}");
             }
-            print(if json { lines(&records)? } else { show::table(&records) })?;
+            if json {
+                print(lines(&records)?)?;
+                return Ok(ExitCode::SUCCESS);
+            }
+            let last = records.last().map_or(0, |record| record.seq);
+            print(show::table(&records) + &covered(&places, call, last).await)?;
             Ok(ExitCode::SUCCESS)
         }
-        AuditCommand::Export { place } => {
-            let records = read(&Places::of(settings, &place), None).await?;
-            print(lines(&records)?)?;
+        AuditCommand::Export { place, out } => {
+            export(&Places::of(settings, &place), out.as_deref()).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        AuditCommand::RotateKey => {
+            let path = settings.signing_key_path();
+            keys::rotate(&path).with_context(|| format!("changing the key {}", path.display()))?;
+            print("the next head is signed by the old and the new key, and names the new one\n".to_owned())?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -104,6 +154,8 @@ pub async fn run(config: &Config, args: AuditArgs) -> anyhow::Result<ExitCode> {
 struct Places {
     journal: Option<PathBuf>,
     key: PathBuf,
+    /// The public part of the key that signs heads.
+    public_key: PathBuf,
     database_url: Option<SecretString>,
 }
 
@@ -118,6 +170,7 @@ impl Places {
         let only_one = |place| args.only.is_none_or(|only| only == place);
         Self {
             key: settings.key_path(),
+            public_key: keys::public_path(&settings.signing_key_path()),
             journal: Some(settings.journal)
                 .filter(|folder| only_one(Only::Journal) && (named || folder.is_dir())),
             database_url: args
@@ -128,15 +181,48 @@ impl Places {
         }
     }
 
+    /// An export is checked where nothing else is: only what is named is compared with it.
+    fn for_check(settings: &Settings, args: &PlaceArgs, trusted: &TrustArgs) -> Self {
+        let mut places = Self::of(settings, args);
+        if trusted.export.is_some() {
+            places.journal = places.journal.filter(|_| args.journal.is_some());
+            places.database_url = places.database_url.filter(|_| args.database_url.is_some());
+        }
+        places
+    }
+
+    /// The keys that are trusted: the given ones, or the one beside the signing key if it is here.
+    fn public_keys(&self, trusted: &TrustArgs) -> anyhow::Result<Option<Vec<VerifierKey>>> {
+        match &trusted.public_key {
+            Some(path) => {
+                let keys = keys::read_public(path);
+                Ok(Some(keys.with_context(|| format!("reading the public key {}", path.display()))?))
+            }
+            None if self.public_key.exists() => {
+                let path = self.public_key.display();
+                Ok(Some(keys::read_public(&self.public_key).with_context(|| format!("reading {path}"))?))
+            }
+            None => Ok(None),
+        }
+    }
+
     fn pool(&self) -> anyhow::Result<Option<PgPool>> {
         self.database_url.as_ref().map(crate::audit::drain::lazy_pool).transpose().map_err(Into::into)
     }
 }
 
-async fn verify(places: &Places, json: bool) -> ExitCode {
+async fn verify(places: &Places, trusted: &TrustArgs, json: bool) -> ExitCode {
     let report = async {
         let database = places.pool()?;
-        let sources = Sources { journal: places.journal.clone(), key: Some(places.key.clone()), database };
+        let sources = Sources {
+            journal: places.journal.clone(),
+            key: Some(places.key.clone()),
+            database,
+            export: trusted.export.clone(),
+            public_keys: places.public_keys(trusted)?,
+            heads: trusted.heads.clone(),
+            since: trusted.since.as_deref().map(since).transpose()?,
+        };
         match verify::verify(sources).await {
             Err(VerifyError::Nothing) => {
                 bail!("expected a journal (--journal) or a database (--database-url) to check, found neither")
@@ -155,9 +241,64 @@ async fn verify(places: &Places, json: bool) -> ExitCode {
         }
         Err(error) => {
             // The audit's errors carry their causes in their text.
-            eprintln!("orderline audit verify: {error}");
+            eprintln!("orderline audit verify: {error:#}");
             ExitCode::from(COULD_NOT_CHECK)
         }
+    }
+}
+
+/// A head by its number or by a file with its note.
+fn since(text: &str) -> anyhow::Result<Since> {
+    if let Ok(n) = text.parse() {
+        return Ok(Since::number(n));
+    }
+    let note = std::fs::read_to_string(text).with_context(|| format!("reading the head {text}"))?;
+    // As it stands in a file of heads, with an empty line behind it, or without.
+    Since::note(&format!("{}\n", note.trim_end())).with_context(|| format!("reading the head {text}"))
+}
+
+/// Writes an export, from the database when one is named, otherwise from the journal.
+async fn export(places: &Places, out: Option<&Path>) -> anyhow::Result<()> {
+    let known = if places.public_key.exists() { keys::read_public(&places.public_key)? } else { Vec::new() };
+    let mut writer: Box<dyn std::io::Write + Send> = match out {
+        Some(path) => {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            Box::new(std::io::BufWriter::new(file.with_context(|| format!("making {}", path.display()))?))
+        }
+        None => Box::new(std::io::BufWriter::new(std::io::stdout())),
+    };
+    let written = if let Some(pool) = places.pool()? {
+        crate::audit::export::from_database(&pool, known, &mut *writer).await.map(|_| ())
+    } else if let Some(folder) = places.journal.clone() {
+        let writing = move || crate::audit::export::from_journal(&folder, known, &mut *writer).map(|_| ());
+        tokio::task::spawn_blocking(writing).await.context("exporting the journal")?
+    } else {
+        bail!("expected a journal (--journal) or a database (--database-url), found neither")
+    };
+    match written {
+        Err(ExportError::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+/// A line about the head that covers a call's last entry.
+async fn covered(places: &Places, call: CallId, seq: u32) -> String {
+    let stored = match places.pool() {
+        Ok(Some(pool)) => database::head_over(&pool, call, seq).await.ok().flatten(),
+        _ => None,
+    };
+    let folder = places.journal.clone().filter(|_| stored.is_none());
+    let found = match folder {
+        Some(folder) => {
+            let reading = tokio::task::spawn_blocking(move || show::head_over(&folder, call, seq));
+            reading.await.ok().and_then(Result::ok).flatten()
+        }
+        None => stored,
+    };
+    match found {
+        Some((n, at)) => format!("covered by head {n} of {}\n", at.to_rfc3339()),
+        None => "not covered by a head yet\n".to_owned(),
     }
 }
 

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::ari::Ari;
 use crate::ari::stasis::Application;
 use crate::audit::drain::Drain;
+use crate::audit::heads::sinks::Sinks;
 use crate::audit::{Journal, OpenIntent, reconcile};
 use crate::call::desk::{OrderDesk, Resolver};
 use crate::call::identify::Nobody;
@@ -45,6 +46,7 @@ pub struct Voice {
     pub store: Arc<StoreClient<Http>>,
     calls: Arc<Calls>,
     drain: Option<Drain>,
+    sinks: Sinks,
     serving: JoinHandle<std::io::Result<()>>,
     stop_http: CancellationToken,
     /// The calls that are set up through ARI, where it is configured.
@@ -79,6 +81,7 @@ impl Voice {
         let (journal, recovered) = Journal::open(&config.audit)?;
         readiness.set("journal", PartState::Up);
         let drain = Drain::spawn(&journal, &config.audit)?;
+        let sinks = Sinks::spawn(&journal, &config.audit)?;
         let regions: Arc<[Region]> = config.ari.regions.clone().into();
         let observer = Observer::new();
         let ari = ask_ari(config, &readiness, &observer).await?;
@@ -137,8 +140,19 @@ impl Voice {
             tokio::spawn(ari.clone().run(stop_stream.clone()));
             Some(Exchange { task, stop, stop_stream })
         });
-        let voice =
-            Self { socket, http, observer, journal, store, calls, drain, serving, stop_http, exchange };
+        let voice = Self {
+            socket,
+            http,
+            observer,
+            journal,
+            store,
+            calls,
+            drain,
+            sinks,
+            serving,
+            stop_http,
+            exchange,
+        };
         voice.settle_open(recovered.open_intents);
         Ok(voice)
     }
@@ -175,6 +189,8 @@ impl Voice {
             exchange.stop_stream.cancel();
         }
         self.stop_http.cancel();
+        // Before the copies are let go, so that what this run did is covered there, too.
+        self.journal.head_now().await?;
         if let Some(drain) = self.drain {
             // What PostgreSQL does not take in this time waits in the journal for the next start.
             if !self.journal.flush_to_database(FLUSHING).await {
@@ -182,6 +198,7 @@ impl Voice {
             }
             drain.stop().await;
         }
+        self.sinks.stop().await;
         self.journal.shutdown().await?;
         Ok(())
     }

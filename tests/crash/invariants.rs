@@ -1,6 +1,5 @@
 //! What must hold, whatever died: asked of the store's tables, the audit's, and what callers were told.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use orderline::audit::verify::{self, Sources};
@@ -75,20 +74,6 @@ pub(crate) async fn unverified(journal: &Path, database: Option<&PgPool>) -> Vec
     };
     let report = verify::verify(sources).await.unwrap();
     report.findings.iter().map(|finding| format!("I4: {finding}")).collect()
-}
-
-/// All calls of this journal, as the database knows them.
-pub(crate) async fn calls_of(pool: &PgPool, nodes: &[Uuid]) -> Vec<Uuid> {
-    let calls = sqlx::query_scalar("SELECT call_id FROM audit.calls WHERE journal = ANY ($1)").bind(nodes);
-    calls.fetch_all(pool).await.unwrap()
-}
-
-/// The journals that these calls stand in.
-pub(crate) async fn journals_of(pool: &PgPool, calls: &BTreeSet<Uuid>) -> Vec<Uuid> {
-    let calls: Vec<Uuid> = calls.iter().copied().collect();
-    let found =
-        sqlx::query_scalar("SELECT DISTINCT journal FROM audit.calls WHERE call_id = ANY ($1)").bind(calls);
-    found.fetch_all(pool).await.unwrap()
 }
 
 /// Each gives a row for whatever is wrong. `$1`: the calls.

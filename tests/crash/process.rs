@@ -83,6 +83,16 @@ impl Running {
         tokio::time::timeout(within, waiting).await.ok().flatten()
     }
 
+    /// How many words it has said.
+    pub(crate) fn heard(&self) -> usize {
+        self.heard.lock().unwrap().len()
+    }
+
+    /// What it has said.
+    pub(crate) fn so_far(&self) -> Vec<String> {
+        self.heard.lock().unwrap().clone()
+    }
+
     /// Gives it the word that it waits for.
     pub(crate) async fn go(&mut self) {
         // A child that is dead already needs no word.

@@ -36,7 +36,7 @@ impl Weather {
 }
 
 /// How late a slow store is: later than [`crate::child::WRITE_TIMEOUT_MS`].
-const LATE: Duration = Duration::from_millis(700);
+const LATE: Duration = Duration::from_millis(2_000);
 
 pub(crate) struct Proxy {
     /// The `[store] base_url`.

@@ -7,18 +7,23 @@ use std::time::{Duration, SystemTime};
 
 use crate::audit::chain::Record;
 use crate::audit::frame::{self, Payload, Tail};
+use crate::audit::heads::Head;
 use crate::audit::journal::{JournalError, Position, Shared, recovery, segments};
 
-/// Records, each with the place behind it.
-pub(super) type Placed = Vec<(Record, Position)>;
+/// What a segment holds, each with the place behind it.
+#[derive(Default)]
+pub(super) struct Placed {
+    pub(super) records: Vec<(Record, Position)>,
+    pub(super) heads: Vec<(Head, Position)>,
+}
 
-/// The records of one segment from a place on, and the place to read on from.
+/// The records and heads of one segment from a place on, and the place to read on from.
 pub(super) fn read(folder: &Path, from: Position, end: Position) -> Result<(Placed, Position), JournalError> {
     let numbers = segments::list(folder)
         .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
     // The watermark's own segment, or when that is done or gone the next one.
     let Some(number) = numbers.iter().copied().find(|number| *number >= from.segment) else {
-        return Ok((Vec::new(), end));
+        return Ok((Placed::default(), end));
     };
     let offset = if number == from.segment { from.offset } else { 0 };
     let next = numbers.iter().copied().find(|next| *next > number);
@@ -44,20 +49,21 @@ pub(super) fn read(folder: &Path, from: Position, end: Position) -> Result<(Plac
             "the journal is damaged at byte {at}: what is there cannot be copied"
         );
     }
-    let records = scan
-        .frames
-        .into_iter()
-        .filter_map(|found| match found.payload {
-            Payload::Record(record) => Some((*record, Position { segment: number, offset: found.end })),
-            Payload::Segment(_) => None,
-        })
-        .collect();
+    let mut placed = Placed::default();
+    for found in scan.frames {
+        let behind = Position { segment: number, offset: found.end };
+        match found.payload {
+            Payload::Record(record) => placed.records.push((*record, behind)),
+            Payload::Head(head) => placed.heads.push((*head, behind)),
+            Payload::Segment(_) => {}
+        }
+    }
     let behind = match next {
         _ if number == end.segment => end,
         Some(next) => Position { segment: next, offset: 0 },
         None => end,
     };
-    Ok((records, behind))
+    Ok((placed, behind))
 }
 
 /// Deletes segments that PostgreSQL has whole, that nothing unfinished stands in, and that have not been written to

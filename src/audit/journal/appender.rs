@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::{Position, SEGMENT_BYTES, segments};
 use crate::audit::crash;
 use crate::audit::frame::{self, Extent, Header, Payload};
+use crate::audit::heads::Standing;
 use crate::audit::storage::{Segment, Storage};
 
 /// The end of the journal.
@@ -19,6 +20,8 @@ pub(super) struct Appender {
     /// The segment before the current one.
     pub(super) previous: Option<Extent>,
     pub(super) current: Option<Current>,
+    /// Where the heads stand.
+    pub(super) heads: Standing,
 }
 
 /// A segment that is being written.
@@ -97,6 +100,7 @@ impl Appender {
             segment: number,
             next_ordinal,
             previous: self.previous,
+            heads: Some(self.heads.clone()),
         });
         let header = header.to_json().ok_or_else(|| io::Error::other("the header is too large"))?;
         let mut bytes = Vec::new();

@@ -44,7 +44,7 @@ fn records(folder: &Path) -> Vec<Record> {
         let segment = recovery::read_segment(folder, number, extents.get(&number).copied()).unwrap();
         records.extend(segment.scan.frames.into_iter().filter_map(|found| match found.payload {
             Payload::Record(record) => Some(*record),
-            Payload::Segment(_) => None,
+            Payload::Segment(_) | Payload::Head(_) => None,
         }));
     }
     records
@@ -180,11 +180,12 @@ async fn a_journal_cut_at_every_byte_of_its_last_two_frames_opens_with_what_was_
     let path = segments::path(folder.path(), 1);
     let bytes = std::fs::read(&path).unwrap();
     let frames = frame::scan(&bytes).frames;
-    let [.., opened, intent, outcome] = frames.as_slice() else { panic!("three records") };
-    assert_eq!(outcome.end as usize, bytes.len(), "shutdown cut the zeros");
+    let [.., opened, intent, outcome, head] = frames.as_slice() else { panic!("three records and a head") };
+    assert_eq!(head.end as usize, bytes.len(), "shutdown cut the zeros");
 
     let cut_folder = tempfile::tempdir().unwrap();
-    let key = SealKey::load_or_make(&folder.path().join("seal.key")).unwrap();
+    let node = SealKey::load_or_make(&folder.path().join("seal.key")).unwrap();
+    let keys = Keys { node, subjects: Subjects::open(folder.path()).unwrap() };
     for cut in opened.end..=outcome.end {
         // A cut as a crash leaves it: half with the preallocated zeros behind, half without.
         let mut torn = bytes[..cut as usize].to_vec();
@@ -192,7 +193,7 @@ async fn a_journal_cut_at_every_byte_of_its_last_two_frames_opens_with_what_was_
             torn.resize(torn.len() + 100, 0);
         }
         std::fs::write(segments::path(cut_folder.path(), 1), &torn).unwrap();
-        let state = recovery::recover(&settings(cut_folder.path()), &key).unwrap();
+        let state = recovery::recover(&settings(cut_folder.path()), &keys).unwrap();
         let (open, whole) = match cut {
             _ if cut == outcome.end => (0, outcome.end),
             _ if cut >= intent.end => (1, intent.end),
@@ -216,7 +217,7 @@ async fn damage_in_what_was_safe_is_told_and_nothing_is_cut() {
     journal.shutdown().await.unwrap();
     let path = segments::path(folder.path(), 1);
     let mut bytes = std::fs::read(&path).unwrap();
-    let intent = frame::scan(&bytes).frames[2].start as usize;
+    let intent = frame::scan(&bytes).frames[1].end as usize;
     bytes[intent + 40] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
     let (journal, recovered) = Journal::open(&settings(folder.path())).unwrap();

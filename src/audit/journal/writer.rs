@@ -3,23 +3,26 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::appender::Appender;
+use super::opening::{accepted_at, opening};
 use super::{JournalError, ReadOnly, Receipt, Shared};
 use crate::audit::chain::{Digest, Genesis, Record, whole_micros};
 use crate::audit::entry::{Entry, EntryKind};
 use crate::audit::frame::Payload;
+use crate::audit::heads::file::HeadsFile;
+use crate::audit::heads::keeper::{Keeper, Touched};
 use crate::audit::open_intent::OpenIntent;
-use crate::audit::seal::SealKey;
+use crate::audit::seal::{SubjectId, SubjectKey};
 use crate::audit::settings::Settings;
-use crate::ids::{CallId, RequestId};
+use crate::audit::subjects::Keys;
+use crate::ids::{CallId, PhoneNumber, RequestId};
 
 /// What the writer answers.
 pub(super) type Answer = Result<Receipt, JournalError>;
@@ -28,7 +31,7 @@ pub(super) type Answer = Result<Receipt, JournalError>;
 pub(super) enum Command {
     Open {
         call: CallId,
-        caller: Option<String>,
+        caller: Option<PhoneNumber>,
         started_at: DateTime<Utc>,
         /// An administrative act, no call.
         office: bool,
@@ -45,6 +48,10 @@ pub(super) enum Command {
     },
     /// Close what an earlier run left open, each call once its intents are settled.
     CloseInterrupted,
+    /// Make a head over everything before.
+    Head {
+        ack: oneshot::Sender<Answer>,
+    },
     Stop {
         ack: oneshot::Sender<Answer>,
     },
@@ -62,6 +69,14 @@ pub(super) struct CallState {
     pub(super) first_segment: u64,
     /// When the call was accepted, if this run opened it; none when an earlier run left it.
     pub(super) opened: Option<Instant>,
+    /// Which call of the journal it is; none when an earlier run's opening of it cannot be read.
+    pub(super) ordinal: Option<u64>,
+    /// The offset of its last entry, in milliseconds.
+    pub(super) last_ms: u64,
+    /// Whose values the call's are.
+    pub(super) subject: SubjectId,
+    /// Their key: taken when the call is opened, or with the first value to be sealed.
+    pub(super) key: Option<Arc<SubjectKey>>,
 }
 
 /// What a writer starts with.
@@ -69,9 +84,11 @@ pub(super) struct Start {
     /// The folder's lock: released when the thread ends.
     pub(super) lock: std::fs::File,
     pub(super) segments: Appender,
-    pub(super) key: SealKey,
+    pub(super) keys: Keys,
     pub(super) calls: HashMap<CallId, CallState>,
     pub(super) next_ordinal: u64,
+    pub(super) keeper: Keeper,
+    pub(super) heads_file: HeadsFile,
 }
 
 /// Everything that shares one write and one sync.
@@ -85,6 +102,8 @@ struct Batch {
     /// The calls as they were before, for the case that nothing gets written.
     before: HashMap<CallId, Option<CallState>>,
     ordinal_before: Option<u64>,
+    /// What the next head is to cover, once it is written.
+    touched: Vec<(u64, Touched)>,
 }
 
 /// Somebody who waits for the batch.
@@ -102,13 +121,13 @@ enum Change {
     Settled(CallId, RequestId),
 }
 
-struct Writer {
-    with: Start,
-    shared: Arc<Shared>,
-    free_space_floor_bytes: u64,
+pub(super) struct Writer {
+    pub(super) with: Start,
+    pub(super) shared: Arc<Shared>,
+    pub(super) free_space_floor_bytes: u64,
     /// None without a database.
-    backlog_max_bytes: Option<u64>,
-    looked_at: Instant,
+    pub(super) backlog_max_bytes: Option<u64>,
+    pub(super) looked_at: Instant,
 }
 
 /// Makes the first segment and starts the thread.
@@ -140,7 +159,7 @@ impl Writer {
     fn run(mut self, queue: &Receiver<Command>) {
         let mut stopping = None;
         while stopping.is_none() {
-            let first = match queue.recv_timeout(LOOK_EVERY) {
+            let first = match queue.recv_timeout(self.until_head().min(LOOK_EVERY)) {
                 Ok(command) => Some(command),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -149,13 +168,17 @@ impl Writer {
                 self.look_around();
             }
             let mut batch = Batch::default();
+            let mut heads = Vec::new();
             let mut next = first;
             while let Some(command) = next {
-                if let Command::Stop { ack } = command {
-                    stopping = Some(ack);
-                    break;
+                match command {
+                    Command::Stop { ack } => {
+                        stopping = Some(ack);
+                        break;
+                    }
+                    Command::Head { ack } => heads.push(ack),
+                    command => self.take(command, &mut batch),
                 }
-                self.take(command, &mut batch);
                 let full = batch.answers.len() >= BATCH_COMMANDS || batch.bytes >= BATCH_BYTES;
                 next = if full { None } else { queue.try_recv().ok() };
             }
@@ -167,12 +190,15 @@ impl Writer {
                 }
                 self.commit(batch);
             }
+            self.head_if_due(stopping.is_some() || !heads.is_empty());
+            for ack in heads {
+                let _ = ack.send(self.covered());
+            }
         }
         self.with.segments.leave();
         drop(self.with.lock);
         if let Some(ack) = stopping {
-            // The hash of nothing: a receipt that nobody reads.
-            let _ = ack.send(Ok(Receipt { seq: 0, hash: Digest::from([0; 32]) }));
+            let _ = ack.send(Ok(NOBODYS));
         }
     }
 
@@ -211,14 +237,14 @@ impl Writer {
                     }
                 }
             }
-            Command::Stop { .. } => unreachable!("the loop takes Stop out"),
+            Command::Head { .. } | Command::Stop { .. } => unreachable!("the loop takes them out"),
         }
     }
 
     fn open(
         &mut self,
         call: CallId,
-        caller: Option<String>,
+        caller: Option<PhoneNumber>,
         started_at: DateTime<Utc>,
         office: bool,
         batch: &mut Batch,
@@ -229,6 +255,13 @@ impl Writer {
         if self.with.calls.contains_key(&call) {
             return Err(JournalError::OpenedBefore(call));
         }
+        let (subject, key) = match &caller {
+            None => (SubjectId(call.0), None),
+            Some(number) => {
+                let (subject, key) = self.with.keys.of_person(number).map_err(|error| self.no_keys(error))?;
+                (subject, Some(Arc::new(key)))
+            }
+        };
         let started_at = whole_micros(started_at);
         let genesis = Genesis {
             journal: self.shared.id,
@@ -244,13 +277,17 @@ impl Writer {
             open: BTreeSet::new(),
             closing: false,
             first_segment: self.with.segments.number(),
-            opened: Some(accepted_at(started_at)),
+            opened: Some(accepted_at(started_at, self.shared.now())),
+            last_ms: 0,
+            subject,
+            key,
+            ordinal: Some(genesis.ordinal),
         };
         batch.before.entry(call).or_insert(None);
         batch.ordinal_before.get_or_insert(self.with.next_ordinal);
         self.with.calls.insert(call, state);
         self.with.next_ordinal += 1;
-        let body = opening(&genesis, caller, office);
+        let body = opening(&genesis, caller.as_ref(), subject, office);
         self.write(call, Entry::new(EntryKind::CallOpened, body, 0), batch)
     }
 
@@ -290,22 +327,39 @@ impl Writer {
     }
 
     /// Puts an entry of an open call into the batch, and the call's closing after it when it was the last to wait for.
-    fn write(&mut self, call: CallId, entry: Entry, batch: &mut Batch) -> Answer {
+    fn write(&mut self, call: CallId, mut entry: Entry, batch: &mut Batch) -> Answer {
         let state = self.with.calls.get_mut(&call).ok_or(JournalError::NotOpen(call))?;
         batch.before.entry(call).or_insert_with(|| Some(state.clone()));
+        // What is found out afterwards carries its intent's offset: within a call the offset never goes back.
+        entry.offset_ms = entry.offset_ms.max(state.last_ms);
         let private = entry.private.clone();
-        // Revealed to be sealed.
-        let sealed = match &private {
-            Some(value) => Some(self.with.key.seal(call, state.next_seq, value.reveal())?),
-            None => None,
+        if private.is_some() && state.key.is_none() {
+            let key = self.with.keys.of_call(call, state.subject).map_err(|error| {
+                JournalError::io(self.with.keys.subjects.path(), "using the persons' keys in", error)
+            })?;
+            state.key = key.map(Arc::new);
+        }
+        // Revealed to be sealed. Of a person who was erased nothing more is kept.
+        let sealed = match (&private, &state.key) {
+            (Some(value), Some(key)) => {
+                Some(key.seal(state.subject, call, state.next_seq, value.reveal())?)
+            }
+            _ => None,
         };
-        let record = Record::new(call, state.next_seq, Utc::now(), state.last, entry, sealed);
+        let record = Record::new(call, state.next_seq, self.shared.now(), state.last, entry, sealed);
         let receipt = Receipt { seq: record.seq, hash: record.hash };
         let payload = Payload::Record(Box::new(record));
         let json = payload.to_json().ok_or(JournalError::TooLarge)?;
         let Payload::Record(record) = payload else { unreachable!("made two lines above") };
         state.next_seq += 1;
         state.last = receipt.hash;
+        if let Some(ordinal) = state.ordinal {
+            let (count, first_segment) = (state.next_seq, state.first_segment);
+            batch
+                .touched
+                .push((ordinal, Touched { call, count, last: receipt.hash, fresh: 1, first_segment }));
+        }
+        state.last_ms = record.entry.offset_ms;
         batch.bytes += json.len();
         batch.payloads.push(json);
         let entry = &record.entry;
@@ -342,7 +396,15 @@ impl Writer {
     fn commit(&mut self, mut batch: Batch) -> Vec<(CallId, Box<Entry>)> {
         if !batch.payloads.is_empty() {
             match self.persist(&batch.payloads) {
-                Ok(()) => self.apply(std::mem::take(&mut batch.changes)),
+                Ok(()) => {
+                    let entries = batch.payloads.len() as u64;
+                    metrics::counter!("audit_journal_entries_total").increment(entries);
+                    self.apply(std::mem::take(&mut batch.changes));
+                    let now = Instant::now();
+                    for (ordinal, touched) in batch.touched {
+                        self.with.keeper.touch(ordinal, touched, now);
+                    }
+                }
                 Err(error) => {
                     let error = Arc::new(error);
                     for (call, before) in batch.before {
@@ -374,12 +436,13 @@ impl Writer {
         withdrawn
     }
 
-    fn persist(&mut self, payloads: &[Vec<u8>]) -> io::Result<()> {
+    pub(super) fn persist(&mut self, payloads: &[Vec<u8>]) -> io::Result<()> {
         let began = Instant::now();
-        match self.with.segments.append(payloads, self.with.next_ordinal) {
+        // A new person's key is on the disk before anything that is sealed under it.
+        let keys = self.with.keys.subjects.sync();
+        match keys.and_then(|()| self.with.segments.append(payloads, self.with.next_ordinal)) {
             Ok(end) => {
                 self.shared.durable.send_replace(end);
-                metrics::counter!("audit_journal_entries_total").increment(payloads.len() as u64);
                 metrics::histogram!("audit_journal_sync_seconds").record(began.elapsed());
                 Ok(())
             }
@@ -388,6 +451,10 @@ impl Writer {
                 Err(error)
             }
         }
+    }
+
+    fn no_keys(&self, error: io::Error) -> JournalError {
+        JournalError::io(self.with.keys.subjects.path(), "using the persons' keys in", error)
     }
 
     fn apply(&self, changes: Vec<Change>) {
@@ -408,65 +475,10 @@ impl Writer {
             }
         }
     }
-
-    /// Free space and backlog: both may close the journal to intents, and open it again.
-    fn look_around(&mut self) {
-        self.looked_at = Instant::now();
-        if self.shared.read_only() == Some(ReadOnly::DiskFailed) {
-            return;
-        }
-        let current = self.with.segments.number();
-        let oldest = self.with.calls.values().map(|call| call.first_segment).min().unwrap_or(current);
-        self.shared.oldest_needed.store(oldest, Ordering::Release);
-        let space_low = match self.with.segments.free_bytes() {
-            Ok(free) => free < self.free_space_floor_bytes,
-            Err(error) => {
-                tracing::warn!("the free space of the journal's disk is not known: {error}");
-                false
-            }
-        };
-        let reason = if space_low {
-            Some(ReadOnly::SpaceLow)
-        } else if self.backlog_max_bytes.is_some_and(|most| self.backlog_bytes() > most) {
-            Some(ReadOnly::Backlog)
-        } else {
-            None
-        };
-        self.shared.set_read_only(reason);
-    }
-
-    fn backlog_bytes(&self) -> u64 {
-        let backlog = self.shared.backlog_bytes().unwrap_or_else(|error| {
-            tracing::warn!("the journal's backlog is not known: {error}");
-            0
-        });
-        metrics::gauge!("audit_journal_backlog_bytes").set(backlog as f64);
-        backlog
-    }
 }
 
-/// A call's chain is opened with its first action: what passed since its accept, on the monotonic clock.
-fn accepted_at(started_at: DateTime<Utc>) -> Instant {
-    let now = Instant::now();
-    let age = Utc::now().signed_duration_since(started_at).to_std().unwrap_or_default();
-    now.checked_sub(age).unwrap_or(now)
-}
-
-/// The public part of a call's first entry: what its h0 is made of, and the masked number.
-fn opening(genesis: &Genesis, caller: Option<String>, office: bool) -> Value {
-    let mut body = json!({
-        "journal": genesis.journal,
-        "node": genesis.node,
-        "ordinal": genesis.ordinal,
-        "started_at": genesis.started_at,
-        "caller": caller,
-    });
-    if office {
-        body["office"] = json!(true);
-    }
-    body
-}
-
+/// A receipt that nobody reads.
+pub(super) const NOBODYS: Receipt = Receipt { seq: 0, hash: Digest::ZERO };
 /// How often free space and backlog are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Most commands of one sync. Chosen: a hundred calls with two each.

@@ -1,49 +1,57 @@
 //! The journal's files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::chains::{Chains, Reason};
-use super::{Finding, Place, Report};
+use super::heads::{HeadChain, Trust};
+use super::{Finding, Place, Report, heads_file, redaction};
 use crate::audit::chain::Digest;
 use crate::audit::frame::{Header, Payload, Tail};
+use crate::audit::heads::Standing;
 use crate::audit::journal::{JournalError, Position, recovery, segments};
-use crate::audit::seal::SealKey;
 use crate::ids::CallId;
+
+/// How a journal is to be checked.
+#[derive(Clone, Copy)]
+pub(super) struct How<'a> {
+    /// The file with the sealing key.
+    pub(super) key: Option<&'a Path>,
+    pub(super) trust: Trust<'a>,
+    /// The head whose work is trusted.
+    pub(super) since: Option<u64>,
+    /// Whether records are compared with a database afterwards.
+    pub(super) compared: bool,
+}
 
 /// What the database should hold of this journal.
 #[derive(Default)]
 pub(super) struct Copied {
     pub(super) journal: Option<uuid::Uuid>,
     /// Each record's hash and the place behind it.
-    pub(super) records: BTreeMap<(CallId, u32), (Digest, Position)>,
+    pub(super) records: HashMap<(CallId, u32), (Digest, Position)>,
+    /// Each head's note, and the place behind it where its frame is here.
+    pub(super) notes: BTreeMap<u64, (Digest, Option<Position>)>,
     pub(super) end: Position,
 }
 
-pub(super) fn check(folder: &Path, key: Option<&Path>, report: &mut Report) -> Result<Copied, JournalError> {
+pub(super) fn check(folder: &Path, how: How<'_>, report: &mut Report) -> Result<Copied, JournalError> {
     let live = segments::is_held(folder);
     let numbers = segments::list(folder)
         .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
-    let extents = recovery::extents(folder, &numbers)?;
-    let key = match key {
-        // Never made here: a key that was just made opens nothing.
-        Some(path) if path.exists() => Some(
-            SealKey::load_or_make(path)
-                .map_err(|source| JournalError::io(path, "reading the sealing key", source))?,
-        ),
-        _ => {
-            report.notes.push("the sealed values were not checked: their key is not here".to_owned());
-            None
-        }
-    };
+    let headers = recovery::headers(folder, &numbers)?;
+    let extents = recovery::extents_of(&headers);
+    let opener = redaction::opener(folder, how.key, report)?;
     if live {
         report.notes.push("a server is writing the journal: its last batch may be missing here".to_owned());
     }
+    let from = how.since.and_then(|since| begin_at(&headers, since)).unwrap_or_default();
     let mut chains = Chains::new(Place::Journal);
-    chains.may_begin_late = numbers.first().is_some_and(|first| *first > 1);
     let mut copied = Copied::default();
     let mut before: Option<Header> = None;
-    for (index, number) in numbers.iter().enumerate() {
+    let mut heads: Option<HeadChain> = None;
+    let mut base = Standing::default();
+    for (index, number) in numbers.iter().enumerate().filter(|(_, number)| **number >= from) {
         let last = index + 1 == numbers.len();
         let counted = extents.get(number).copied();
         let segment = recovery::read_segment(folder, *number, counted)?;
@@ -70,8 +78,14 @@ pub(super) fn check(folder: &Path, key: Option<&Path>, report: &mut Report) -> R
         }
         match segment.scan.frames.first().map(|found| &found.payload) {
             Some(Payload::Segment(header)) => {
-                if let Some(problem) = misplaced(header, *number, before.as_ref()) {
+                if let Some(problem) = misplaced(header, *number, before.as_ref(), heads.as_ref()) {
                     wrong(Reason::SegmentWrong, problem);
+                }
+                if before.is_none() {
+                    // The first entries may be gone with an old, drained segment.
+                    chains.may_begin_late = *number > 1;
+                    base = header.heads.clone().unwrap_or_default();
+                    heads = Some(HeadChain::after(Place::Journal, header.journal, base.clone()));
                 }
                 copied.journal = Some(header.journal);
                 before = Some(header.clone());
@@ -81,40 +95,71 @@ pub(super) fn check(folder: &Path, key: Option<&Path>, report: &mut Report) -> R
             _ => wrong(Reason::SegmentWrong, "expected a header at its beginning".to_owned()),
         }
         for found in &segment.scan.frames {
-            let Payload::Record(record) = &found.payload else { continue };
-            chains.follow(record, report);
-            if let (Some(key), Some(sealed), Some(commit)) = (&key, &record.sealed, record.pii_commit) {
-                match key.open(record.call, record.seq, sealed, commit) {
-                    Ok(_) => report.sealed_checked += 1,
-                    Err(error) => report.found(Finding {
-                        place: Place::Journal,
-                        call: Some(record.call),
-                        seq: Some(record.seq),
-                        reason: Reason::SealedMismatch,
-                        detail: error.to_string(),
-                    }),
+            let behind = Position { segment: *number, offset: found.end };
+            match &found.payload {
+                Payload::Segment(_) => {}
+                Payload::Record(record) => {
+                    chains.follow(record, report);
+                    redaction::record(opener.as_ref(), record, report);
+                    // What the trusted head covers is not looked for in the database either.
+                    let covered =
+                        how.since.is_some_and(|since| heads.as_ref().is_some_and(|h| h.last() < since));
+                    if how.compared && !covered {
+                        copied.records.insert((record.call, record.seq), (record.hash, behind));
+                    }
+                }
+                Payload::Head(head) => {
+                    let Some(heads) = &mut heads else { continue };
+                    heads.follow(head, report);
+                    for leaf in &head.leaves {
+                        chains.agree(head.n, leaf, report);
+                    }
+                    copied.notes.insert(head.n, (super::heads::note_hash(&head.note), Some(behind)));
                 }
             }
-            let behind = Position { segment: *number, offset: found.end };
-            copied.records.insert((record.call, record.seq), (record.hash, behind));
         }
         copied.end = Position { segment: *number, offset: segment.bytes };
     }
+    if let Some(heads) = &heads {
+        heads.finish(how.trust, report);
+        report.notes.extend(heads.uncovered(chains.entries()));
+        *report.journal_heads.get_or_insert(0) += heads.last();
+        let file = heads_file::Against { folder, heads, base: &base, live, trust: how.trust };
+        for (n, note) in heads_file::check(&file, report)? {
+            copied.notes.entry(n).or_insert((note, None));
+        }
+    }
     let (calls, entries, open) = chains.finish(report);
-    report.journal_calls = Some(calls);
-    report.journal_entries = Some(entries);
-    report.open_calls = open;
+    let add = |count: &mut Option<u64>, more| *count = Some(count.unwrap_or_default() + more);
+    add(&mut report.journal_calls, calls);
+    add(&mut report.journal_entries, entries);
+    report.open_calls += open;
     Ok(copied)
 }
 
+/// The newest segment that began before this head was made.
+fn begin_at(headers: &[Header], since: u64) -> Option<u64> {
+    let before = |header: &&Header| header.heads.as_ref().is_some_and(|heads| heads.n < since);
+    headers.iter().rev().find(before).map(|header| header.segment)
+}
+
 /// What is wrong with a header in its place.
-fn misplaced(header: &Header, number: u64, before: Option<&Header>) -> Option<String> {
+fn misplaced(
+    header: &Header,
+    number: u64,
+    before: Option<&Header>,
+    heads: Option<&HeadChain>,
+) -> Option<String> {
     if header.segment != number {
         return Some(format!("expected its header to say {number}, found {}", header.segment));
     }
     let before = before?;
     if header.journal != before.journal || header.node != before.node {
         return Some("expected the journal and node of the segment before it, found others".to_owned());
+    }
+    let standing = header.heads.as_ref().map_or(0, |heads| heads.n);
+    if let Some(heads) = heads.filter(|heads| header.heads.is_some() && heads.last() != standing) {
+        return Some(format!("expected its header to say head {}, found {standing}", heads.last()));
     }
     match header.previous {
         Some(previous) if previous.segment == before.segment => None,

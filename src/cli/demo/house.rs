@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::DemoArgs;
 use crate::audit;
+use crate::audit::heads::keys::{public_path, read_public};
 use crate::audit::verify::{self, Sources};
 use crate::call::CallEvent;
 use crate::cli::voice::Voice;
@@ -171,6 +172,8 @@ impl House {
             journal: Some(self.audit.journal.clone()),
             key: Some(self.audit.key_path()),
             database: Some(self.pool.clone()),
+            public_keys: read_public(&public_path(&self.audit.signing_key_path())).ok(),
+            ..Sources::default()
         };
         let report = verify::verify(sources).await?;
         println!("{report}");
