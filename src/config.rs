@@ -374,11 +374,14 @@ mod tests {
         // The store's own, which `orderline store` checks: none of them is anything until somebody sets it.
         let told = crate::store::Settings::default().problems().join("\n");
         assert!(told.contains("shop.token: expected at least 32 bytes, found 0"), "{told}");
-        let mut shop = crate::store::Settings::default();
-        shop.token = "s".repeat(31).into();
-        shop.previous_token = Some("s".repeat(31).into());
-        shop.crm.website_api_key = Some("s".repeat(31).into());
-        shop.pay.callback_secret = Some("s".repeat(31).into());
+        let short = || "s".repeat(31).into();
+        let mut shop = crate::store::Settings {
+            token: short(),
+            previous_token: Some(short()),
+            ..crate::store::Settings::default()
+        };
+        shop.crm.website_api_key = Some(short());
+        shop.pay.callback_secret = Some(short());
         let told = shop.problems().join("\n");
         assert_eq!(told.matches("expected at least 32 bytes, found 31").count(), 4, "{told}");
     }

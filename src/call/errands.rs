@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::call::desk::Consent;
 use crate::call::observer::{CallEvent, Happening};
 use crate::call::session::{MAX_ACTING, Session};
 use crate::call::tape::Recorder;
@@ -111,9 +112,17 @@ where
                 metrics::counter!(figures::FALLBACKS_TOTAL, "from" => from.clone()).increment(1);
                 tracing::warn!(from, to, why, "fell back");
             }
-            Note::RecordingTold => self.tape.iter_mut().for_each(Recorder::told),
-            Note::RecordingRefused | Note::CardHeard { .. } => {
-                self.tape.iter_mut().for_each(Recorder::refused)
+            Note::RecordingTold => {
+                self.tape.iter_mut().for_each(Recorder::told);
+                self.consented(Consent::Told);
+            }
+            Note::RecordingRefused => {
+                self.tape.iter_mut().for_each(Recorder::refused);
+                self.consented(Consent::Refused);
+            }
+            Note::CardHeard { .. } => {
+                self.tape.iter_mut().for_each(Recorder::refused);
+                self.consented(Consent::CardHeard);
             }
             Note::Said { cut: true, .. } => metrics::counter!(figures::BARGE_INS_TOTAL).increment(1),
             _ => {}
@@ -121,6 +130,14 @@ where
         // What was said is the customers' own: it is in the audit and on the console, not in the log.
         tracing::trace!(note = note_name(&note), "milestone");
         self.tell(Happening::Noted { note });
+    }
+
+    /// What the caller knows of the recording is in the audit, where there is one to know of.
+    fn consented(&self, consent: Consent) {
+        if let (Some(call), Some(_)) = (self.known.call, &self.tape) {
+            let writing = self.calls.desk.consented(call, self.started, consent);
+            self.calls.tasks.spawn_on(writing, &self.calls.services);
+        }
     }
 
     pub(super) fn tell(&self, what: Happening) {

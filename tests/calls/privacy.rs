@@ -146,6 +146,17 @@ async fn log_figures_journal_audit_and_tapes_name_no_caller_no_street_and_no_car
     }
     assert!(rows > 8, "the audit was copied: {rows}");
 
+    let consents: Vec<(uuid::Uuid, String)> = sqlx::query_as(
+        "select call_id, body ->> 'why' from audit.entries where kind = 'consent' order by call_id, seq",
+    )
+    .fetch_all(&shop.pool)
+    .await
+    .unwrap();
+    let why =
+        |call| consents.iter().filter(|(of, _)| *of == call).map(|(_, why)| why.as_str()).collect::<Vec<_>>();
+    assert_eq!(why(bought.call), ["told"]);
+    assert_eq!(why(paid.call).last(), Some(&"card_heard"));
+
     let recorded = files(&tapes);
     let of = |call: uuid::Uuid| {
         recorded.iter().filter(|file| file.starts_with(tapes.join(call.to_string()))).count()
