@@ -22,6 +22,7 @@ mod line;
 mod listen;
 pub mod observer;
 mod pace;
+mod quota;
 pub mod registry;
 mod requests;
 mod session;
@@ -37,6 +38,7 @@ pub(crate) use faults::{at_the_door, tell_rest};
 pub use identify::Identify;
 pub use observer::{CallEvent, Happening, Observer, Summary};
 pub use pace::set_crowded;
+pub use quota::Quota;
 pub use registry::Registry;
 pub use transfer::Card;
 
@@ -61,6 +63,9 @@ pub struct Settings {
     pub stuck_frames: usize,
     /// The longest call in minutes; a last resort behind the conversation's own limit.
     pub max_minutes: u64,
+    /// Calls of one number in an hour; one more goes to a person at once. 0: no limit. Calls that come back from a person,
+    /// and callers whose number is not known, are not counted. (Chosen: one a minute is no customer.)
+    pub calls_per_number_per_hour: u32,
 }
 
 impl Default for Settings {
@@ -73,6 +78,7 @@ impl Default for Settings {
             registration_required: false,
             stuck_frames: 100,
             max_minutes: 60,
+            calls_per_number_per_hour: 60,
         }
     }
 }

@@ -359,6 +359,34 @@ mod tests {
     }
 
     #[test]
+    fn no_secret_has_a_default_and_a_short_one_is_refused() {
+        let reachable = "[http]\nlisten = '0.0.0.0:9090'";
+        for (text, expected) in [
+            (reachable.to_owned(), "http.token: expected a shared token"),
+            (format!("{reachable}\ntoken = 'short'"), "http.token: expected at least 16 characters"),
+            ("[ari]\nbase_url = 'http://127.0.0.1:8088'".to_owned(), "ari.password: expected the password"),
+            ("[ari]\nbase_url = 'http://127.0.0.1:8088'\npassword = ''".to_owned(), "ari.password"),
+        ] {
+            let told = read(&text, &[]).unwrap_err().to_string();
+            assert!(told.contains(expected), "{expected}: {told}");
+            assert!(!told.contains("short'"), "{told}");
+        }
+        // The store's own, which `orderline store` checks: none of them is anything until somebody sets it.
+        let told = crate::store::Settings::default().problems().join("\n");
+        assert!(told.contains("shop.token: expected at least 32 bytes, found 0"), "{told}");
+        let short = || "s".repeat(31).into();
+        let mut shop = crate::store::Settings {
+            token: short(),
+            previous_token: Some(short()),
+            ..crate::store::Settings::default()
+        };
+        shop.crm.website_api_key = Some(short());
+        shop.pay.callback_secret = Some(short());
+        let told = shop.problems().join("\n");
+        assert_eq!(told.matches("expected at least 32 bytes, found 31").count(), 4, "{told}");
+    }
+
+    #[test]
     fn the_sample_configuration_is_in_order_as_it_is() {
         read(include_str!("../samples/orderline.toml"), &[]).unwrap();
     }

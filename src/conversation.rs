@@ -14,6 +14,7 @@
 //! | `desk`, `settle` | tool calls to order actions, and their outcomes back |
 //! | `parting` | how the core leaves, and what a person is told who takes over |
 //! | `consent` | what needs the caller's yes |
+//! | `discretion` | what must not be kept: refused recordings, cards' numbers |
 //! | `phrases`, `facts` | the sentences and facts made by code, never by a model |
 //! | `responder` | another core, of ear and mouth alone: it answers whatever is said with one sound |
 
@@ -28,6 +29,7 @@ pub mod clock;
 mod consent;
 mod desk;
 mod dialogue;
+mod discretion;
 mod endpoint;
 pub mod event;
 mod facts;
@@ -50,6 +52,7 @@ pub use settings::Settings;
 use consent::Consent;
 use desk::Desk;
 use dialogue::Dialogue;
+use discretion::Discretion;
 use endpoint::Endpointer;
 use event::{Answer, Engine, Identity, Message, Note, Speech};
 use floor::Turn;
@@ -57,7 +60,6 @@ use parting::{Parting, Why};
 use playout::{Change, Item, Playout, Stage};
 
 /// One call's core.
-#[derive(Debug)]
 pub struct Conversation {
     settings: Arc<Settings>,
     now: CallTime,
@@ -72,6 +74,7 @@ pub struct Conversation {
     mind: Dialogue,
     desk: Desk,
     consent: Consent,
+    discretion: Discretion,
     /// What a barge-in cut, until it is known whether it was more than noise.
     interrupted: Vec<Item>,
     /// Keys pressed and not yet taken as words.
@@ -91,6 +94,8 @@ pub struct Conversation {
     /// The turn whose answer's first frame is still to be played, and when its last sound was.
     unanswered: Option<(TurnId, CallTime)>,
 }
+
+masked!(Conversation);
 
 /// Why the core wakes. The doc lines are the timing of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -132,6 +137,7 @@ impl Conversation {
             mind: Dialogue::default(),
             desk: Desk::default(),
             consent: Consent::None,
+            discretion: Discretion::default(),
             interrupted: Vec::new(),
             keys: String::new(),
             leaving: None,
@@ -211,7 +217,11 @@ impl Conversation {
         self.language = answer.language;
         self.mind.begin(&answer);
         let returning = answer.returning;
+        let recording = answer.recording.clone();
         self.answer = Some(answer);
+        if let Some(notice) = recording {
+            self.give_notice(&notice);
+        }
         if returning {
             self.mind.history.push(Message::Note {
                 text: "the caller was transferred to an operator, and none answered; they are back with you"
@@ -278,11 +288,12 @@ impl Conversation {
             return;
         }
         let (read_back, essential) = (item.read_back, item.essential);
+        let notice = self.notice_unspoken(id);
         self.mouth.remove(id);
         self.interrupted.retain(|item| item.id != id);
         self.note(Note::FellBack { from: "speaking".into(), to: "silence".into(), why: why.to_owned() });
         self.unspoken += 1;
-        if read_back && self.consent.void() || essential || self.unspoken >= UNSPOKEN {
+        if read_back && self.consent.void() || essential && !notice || self.unspoken >= UNSPOKEN {
             self.transfer(Why::Trouble);
         } else if self.mouth.is_idle() && !self.timers.contains_key(&Timer::Silence) {
             self.watch_silence();
@@ -306,6 +317,7 @@ impl Conversation {
                 }
                 Change::Finished { id, played_ms, read_back, text: _ } => {
                     self.note(Note::Said { id, played_ms, cut: false });
+                    self.notice_played(id);
                     if read_back && self.consent.played(id, self.now) {
                         self.mind.briefing.awaiting_yes = true;
                         let number = self.pending_number();

@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 mod answer;
+mod card;
 mod cardinal;
 mod claim;
 mod clause;
@@ -27,6 +28,7 @@ pub mod text;
 mod unfinished;
 
 pub use answer::{Answer, answer};
+pub use card::{CardEar, dictates, without_digits};
 pub use cardinal::{Case, Gender, cardinal, cardinal_in};
 pub use claim::claims_placed;
 pub use clause::{ClauseSplitter, clauses};
@@ -41,7 +43,8 @@ pub use noun::{Noun, count, count_in};
 pub use ordinal::{ordinal, ordinal_in};
 pub use spoken::spoken;
 pub use steer::{
-    asks_repeat, asks_wait, greets, is_backchannel, says_goodbye, says_thanks, wants_cancel, wants_operator,
+    asks_repeat, asks_wait, greets, is_backchannel, refuses_recording, says_goodbye, says_thanks,
+    wants_cancel, wants_operator,
 };
 pub use unfinished::is_unfinished;
 

@@ -49,6 +49,18 @@
 //! one breaks all the same, it ends one call, in good order, and not the server. Two fuzzers hold the wire and the driver to
 //! it (`tests/fuzz`), and [`telephone::hostile`] plays the peers that Asterisk is not.
 
+/// `Debug` for what says something of a person: the type's name, and nothing of the value. A derived one would put a number,
+/// a name or an address into the first log line, panic or failed assertion that shows the value.
+macro_rules! masked {
+    ($name:ident $(<$life:lifetime>)?) => {
+        impl $(<$life>)? std::fmt::Debug for $name $(<$life>)? {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($name)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
 pub mod ari;
 pub mod audio;
 pub mod audit;

@@ -92,7 +92,7 @@ pub struct Evidence {
 }
 
 /// How a caller agreed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Assent {
     /// In words, as recognised.
@@ -100,6 +100,8 @@ pub enum Assent {
     /// By the key 1.
     Keyed,
 }
+
+masked!(Assent);
 
 /// What came of an action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -14,9 +14,11 @@ use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::util::TryInitError;
 
 pub mod figures;
+mod impersonal;
 mod lines;
 mod sparing;
 
+pub use impersonal::impersonal;
 pub use lines::LogGuard;
 pub use sparing::{KeptBack, SPARING_FOR, Sparing};
 

@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "architecture/security.rs"]
+mod security;
 #[path = "architecture/source.rs"]
 mod source;
 

@@ -11,6 +11,8 @@ mod caller;
 mod house;
 #[path = "support/model.rs"]
 mod model;
+#[path = "calls/privacy.rs"]
+mod privacy;
 #[path = "support/told.rs"]
 mod told;
 #[path = "calls/truth.rs"]

@@ -6,6 +6,8 @@
 mod cast;
 #[path = "driver/strangers.rs"]
 mod strangers;
+#[path = "driver/tapes.rs"]
+mod tapes;
 #[path = "driver/writes.rs"]
 mod writes;
 
@@ -393,58 +395,4 @@ async fn sound_faster_than_time_is_dropped_and_then_ends_the_leg() {
     assert_eq!(peer.rest().await.last(), Some(&0x00));
     peer.task.await.unwrap();
     assert_eq!(cast.desk.closed.lock().unwrap()[0].1.cause, Some(HangupCause::Protocol));
-}
-
-#[tokio::test]
-async fn a_recorded_call_repeats_byte_for_byte() {
-    let dir = tempfile::tempdir().unwrap();
-    let settings = orderline::conversation::Settings::default();
-    let mut cast = cast(Settings::default());
-    let calls = std::sync::Arc::get_mut(&mut cast.calls).unwrap();
-    calls.new_core = orderline::call::core::conversations(settings.clone());
-    calls.tapes = Some(orderline::call::tape::Tapes {
-        dir: dir.path().to_owned(),
-        core: serde_json::to_value(&settings).unwrap(),
-    });
-    let mut peer = ring(&cast);
-    let read = async |peer: &mut Peer, frames: usize| {
-        for _ in 0..frames {
-            peer.message().await;
-        }
-    };
-    read(&mut peer, 2).await;
-    peer.send(&id(1)).await;
-    peer.send(&message(0x10, &silence(Rate::HZ_8000))).await;
-    read(&mut peer, 3).await;
-    let (greeting, _, inbox) = cast.engines.syntheses.lock().unwrap().remove(0);
-    let samples: std::sync::Arc<[i16]> = (0..1000).collect();
-    for piece in [Speech::Chunk { samples }, Speech::Done] {
-        inbox.send(Input::Synthesized { id: greeting.id, piece }).await.unwrap();
-    }
-    peer.send(&message(0x10, &[3; 960])).await;
-    peer.send(&message(0x03, b"1")).await;
-    read(&mut peer, 10).await;
-    drop(inbox);
-    drop(peer.line);
-    peer.task.await.unwrap();
-    cast.calls.tasks.close();
-    cast.calls.tasks.wait().await;
-
-    let tape = dir.path().join(uuid::Uuid::from_u128(1).to_string());
-    let outcome = orderline::cli::replay::repeat(&tape, false).unwrap();
-    assert!(outcome.identical, "{outcome:#?}");
-    assert!(outcome.inputs > 15, "{outcome:#?}");
-    let heard = orderline::audio::wav::read(&tape.join("heard.wav")).unwrap();
-    assert_eq!((heard.rate, heard.samples.len()), (Rate::HZ_16000, 4 * 320));
-    let played = orderline::audio::wav::read(&tape.join("played.wav")).unwrap();
-    assert!(played.samples.windows(3).any(|run| run == [500, 501, 502]), "the greeting is on the tape");
-
-    // A core that does something else is noticed, and what it does can become what is expected.
-    let outputs = std::fs::read_to_string(tape.join("outputs.jsonl")).unwrap();
-    std::fs::write(tape.join("outputs.jsonl"), outputs.replacen("saying", "singing", 1)).unwrap();
-    let outcome = orderline::cli::replay::repeat(&tape, false).unwrap();
-    assert!(outcome.difference.unwrap().expected.contains("singing"));
-    orderline::cli::replay::repeat(&tape, true).unwrap();
-    assert!(orderline::cli::replay::repeat(&tape, false).unwrap().identical);
-    assert_eq!(std::fs::read_to_string(tape.join("outputs.jsonl")).unwrap(), outputs);
 }

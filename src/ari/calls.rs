@@ -45,11 +45,13 @@ pub(super) struct Channel {
     channelvars: HashMap<String, serde_json::Value>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Party {
     #[serde(default)]
     pub(super) number: String,
 }
+
+masked!(Party);
 
 #[derive(Debug, Default, Deserialize)]
 struct Dialplan {
@@ -63,7 +65,7 @@ struct Dialplan {
 }
 
 /// The parts of ARI's events that matter here.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct Event {
     #[serde(rename = "type")]
     pub(super) kind: String,
@@ -84,6 +86,8 @@ pub(super) struct Event {
     peer: Option<Channel>,
 }
 
+masked!(Event);
+
 /// The dialplan's variable that holds the call's UUID; in `channelvars` of ari.conf.
 pub(super) const CALL_UUID: &str = "CALL_UUID";
 /// The dialplan's variable for a language chosen by it; in `channelvars` of ari.conf.
@@ -103,7 +107,7 @@ pub(super) struct Calls {
     pub(super) is_streaming: bool,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Known {
     /// The caller's channel; the AudioSocket leg's while only that is known.
     channel: ChannelId,
@@ -113,6 +117,8 @@ struct Known {
     dialled: Option<String>,
     language: Option<Language>,
 }
+
+masked!(Known);
 
 /// The most calls kept. Chosen: many times what one server talks to at once; some 300 bytes each.
 const MOST_CALLS: usize = 4096;

@@ -66,7 +66,7 @@ pub enum Next {
 }
 
 /// What goes with a caller to a person.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Card {
     /// The caller's number in E.164; none where it is withheld.
     pub caller: Option<String>,
@@ -75,6 +75,8 @@ pub struct Card {
     /// Channel variables of the person's side, by name, harmless in a dialplan.
     pub variables: Vec<(String, String)>,
 }
+
+masked!(Card);
 
 /// What the event stream brings to the application.
 #[derive(Debug)]

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::calls::Event;
 use super::stasis::News;
 use super::{Ari, AriError, Link};
+use crate::telemetry::impersonal;
 
 /// Why the stream ended.
 #[derive(Debug, thiserror::Error)]
@@ -163,7 +164,10 @@ impl Ari {
                 }
             }
             // Events of other shapes (a device's state, a recording) are none of ours.
-            Err(error) => tracing::trace!(%error, "an event of ARI was passed over"),
+            Err(error) => {
+                let error = impersonal(&error.to_string(), 200);
+                tracing::trace!(error, "an event of ARI was passed over");
+            }
         }
     }
 

@@ -233,6 +233,18 @@ where
             place.identified(&caller);
             self.calls.desk.identified(call, &caller);
             self.tell(Happening::Identified { caller: caller.clone() });
+            let comes_back = self.place.as_ref().is_some_and(Place::is_return);
+            let most = self.calls.settings.calls_per_number_per_hour;
+            if let Some(number) = caller.number.number().filter(|_| !comes_back)
+                && !self.calls.quota.takes(number, most, Instant::now())
+            {
+                metrics::counter!(figures::CALLS_OVER_QUOTA_TOTAL).increment(1);
+                tracing::warn!(
+                    most,
+                    "one number calls more often in an hour than it may; this call goes to a person"
+                );
+                return self.cut();
+            }
         }
         if self.stage == Stage::Talking {
             self.give(Input::Identified { caller });
@@ -256,14 +268,16 @@ where
         self.stage = Stage::Talking;
         self.stage_until = self.started + Duration::from_secs(self.calls.settings.max_minutes * 60);
         let language = self.caller.as_ref().and_then(|caller| caller.language);
+        let spoken = language.unwrap_or(self.calls.language);
         let answer = Answer {
             call,
             rate: Rate(rate.hz()),
-            language: language.unwrap_or(self.calls.language),
+            language: spoken,
             detect_language: self.calls.detect_language && language.is_none(),
             today: chrono::Local::now().date_naive(),
             seed: uuid::Uuid::new_v4().as_u64_pair().0,
             returning: self.place.as_ref().is_some_and(Place::is_return),
+            recording: self.calls.tapes.as_ref().map(|tapes| tapes.notice(spoken)),
         };
         if let (Some(tape), Some(tapes)) = (&mut self.tape, &self.calls.tapes) {
             tape.open(tapes, call, Rate(rate.hz()), &self.calls.services, &self.calls.tasks);

@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
 
-use crate::audit::{Entry, Journal, JournalError, crash, reconcile};
+use crate::audit::{Entry, EntryKind, Journal, JournalError, crash, reconcile};
 use crate::call::observer::Summary;
 use crate::conversation::event::Identity;
 use crate::ids::{CallId, PhoneNumber};
@@ -36,8 +36,37 @@ pub trait Desk: Send + Sync + fmt::Debug {
         request: ActionRequest,
     ) -> BoxFuture<'static, ActionOutcome>;
 
+    /// The caller was told that the call is recorded, or it turned out that it may not be: to be kept at once. Must not
+    /// wait; what it returns is run in a task of its own.
+    fn consented(&self, _: CallId, _: Instant, _: Consent) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::ready(()))
+    }
+
     /// A call is over and all its actions are settled.
     fn ended(&self, call: CallId, summary: &Summary) -> BoxFuture<'static, ()>;
+}
+
+/// Whether a call may be recorded, as its caller knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// They have heard the notice whole and stayed.
+    Told,
+    /// They do not want it, or could not be told.
+    Refused,
+    /// They said or keyed in the number of a card.
+    CardHeard,
+}
+
+impl Consent {
+    fn entry(self, offset_ms: u64) -> Entry {
+        let (given, why) = match self {
+            Self::Told => (true, "told"),
+            Self::Refused => (false, "refused"),
+            Self::CardHeard => (false, "card_heard"),
+        };
+        let body = serde_json::json!({ "to": "recording", "given": given, "why": why });
+        Entry::new(EntryKind::Consent, body, offset_ms)
+    }
 }
 
 /// A desk where nothing can be ordered.
@@ -74,6 +103,9 @@ struct Shared<T> {
 struct Books {
     since: DateTime<Utc>,
     caller: Mutex<Option<PhoneNumber>>,
+    /// What the caller knows of the recording and is not in the journal yet; one at a time writes it there.
+    consents: Mutex<Vec<Entry>>,
+    writing: tokio::sync::Mutex<()>,
     /// Set once the call's chain is on the disk.
     opened: OnceCell<()>,
     /// An opening was given up while a slow disk was still at it: it may have been written after all.
@@ -92,6 +124,8 @@ impl<T: Transport + Send + Sync + fmt::Debug + 'static> Desk for OrderDesk<T> {
         let books = Books {
             since: self.0.journal.now(),
             caller: Mutex::new(None),
+            consents: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
             opened: OnceCell::new(),
             stalled: AtomicBool::new(false),
         };
@@ -114,9 +148,19 @@ impl<T: Transport + Send + Sync + fmt::Debug + 'static> Desk for OrderDesk<T> {
         Box::pin(async move { shared.carry_out(call, accepted, &request).await })
     }
 
+    fn consented(&self, call: CallId, accepted: Instant, consent: Consent) -> BoxFuture<'static, ()> {
+        if let Some(books) = self.0.calls().get(&call) {
+            let mut consents = books.consents.lock().unwrap_or_else(PoisonError::into_inner);
+            consents.push(consent.entry(offset_ms(accepted)));
+        }
+        let shared = self.0.clone();
+        Box::pin(async move { shared.write_consents(call).await })
+    }
+
     fn ended(&self, call: CallId, _: &Summary) -> BoxFuture<'static, ()> {
         let shared = self.0.clone();
         Box::pin(async move {
+            shared.write_consents(call).await;
             // A call without any order action is in the audit too.
             let closed = match shared.open(call).await {
                 Ok(()) => shared.journal.close_call(call).await,
@@ -131,6 +175,23 @@ impl<T: Transport + Send + Sync + fmt::Debug + 'static> Desk for OrderDesk<T> {
 }
 
 impl<T: Transport> Shared<T> {
+    /// Into the journal with what is known of the caller's consent, in the order in which it became known.
+    async fn write_consents(&self, call: CallId) {
+        let Some(books) = self.calls().get(&call).cloned() else { return };
+        let _writing = books.writing.lock().await;
+        let consents = std::mem::take(&mut *books.consents.lock().unwrap_or_else(PoisonError::into_inner));
+        for consent in consents {
+            let written = match self.open(call).await {
+                Ok(()) => self.journal.append(call, consent).await.map(drop),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = written {
+                metrics::counter!(figures::UNJOURNALED_TOTAL, "what" => "consent").increment(1);
+                tracing::error!(call.id = %call, %error, "what the caller knows of the recording was not journaled");
+            }
+        }
+    }
+
     fn calls(&self) -> MutexGuard<'_, HashMap<CallId, Arc<Books>>> {
         // Each change under this lock is one insertion or removal, so a panic elsewhere leaves it whole.
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)

@@ -19,7 +19,7 @@ use crate::call::line::Line;
 use crate::call::observer::{CallEvent, Happening, Summary};
 use crate::call::session::{End, Known, Session};
 use crate::call::tape::Tapes;
-use crate::call::{Desk, Identify, NewCore, Observer, Registry, Settings};
+use crate::call::{Desk, Identify, NewCore, Observer, Quota, Registry, Settings};
 use crate::engines::plain::{self, Chime};
 use crate::engines::{Hearing, Speaking, Thinking};
 use crate::language::Language;
@@ -47,6 +47,8 @@ pub struct Calls {
     pub identify: Arc<dyn Identify>,
     /// Which calls are announced, live and over.
     pub registry: Arc<Registry>,
+    /// How often each number has called.
+    pub quota: Quota,
     /// Where events are told.
     pub observer: Observer,
     /// Where calls are recorded, if they are.
@@ -82,6 +84,7 @@ impl Calls {
             desk: Arc::new(Closed),
             identify: Arc::new(Nobody),
             registry: Registry::new(),
+            quota: Quota::default(),
             observer: Observer::new(),
             tapes: None,
             services,

@@ -5,13 +5,15 @@ use std::panic::AssertUnwindSafe;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::call::desk::Consent;
 use crate::call::observer::{CallEvent, Happening};
 use crate::call::session::{MAX_ACTING, Session};
+use crate::call::tape::Recorder;
 use crate::conversation::event::{Engine, Note};
 use crate::conversation::{Input, Output};
 use crate::engines::Full;
 use crate::ids::RequestId;
-use crate::orders::{ActionOutcome, ActionRequest};
+use crate::orders::{ActionOutcome, ActionRequest, ToolName};
 use crate::telemetry::figures;
 
 impl<R, W, P> Session<'_, R, W, P>
@@ -102,11 +104,25 @@ where
                 tracing::debug!(turn.id = %turn, answered.ms = after_last_sound_ms, "answering");
             }
             Note::Called { tool, .. } => {
-                metrics::counter!(figures::TOOL_CALLS_TOTAL, "tool" => tool.clone()).increment(1);
+                // As a model wrote it: what is no tool's name is no label.
+                let tool = ToolName::from_str(tool).map_or("unknown", ToolName::as_str);
+                metrics::counter!(figures::TOOL_CALLS_TOTAL, "tool" => tool).increment(1);
             }
             Note::FellBack { from, to, why } => {
                 metrics::counter!(figures::FALLBACKS_TOTAL, "from" => from.clone()).increment(1);
                 tracing::warn!(from, to, why, "fell back");
+            }
+            Note::RecordingTold => {
+                self.tape.iter_mut().for_each(Recorder::told);
+                self.consented(Consent::Told);
+            }
+            Note::RecordingRefused => {
+                self.tape.iter_mut().for_each(Recorder::refused);
+                self.consented(Consent::Refused);
+            }
+            Note::CardHeard { .. } => {
+                self.tape.iter_mut().for_each(Recorder::refused);
+                self.consented(Consent::CardHeard);
             }
             Note::Said { cut: true, .. } => metrics::counter!(figures::BARGE_INS_TOTAL).increment(1),
             _ => {}
@@ -114,6 +130,14 @@ where
         // What was said is the customers' own: it is in the audit and on the console, not in the log.
         tracing::trace!(note = note_name(&note), "milestone");
         self.tell(Happening::Noted { note });
+    }
+
+    /// What the caller knows of the recording is in the audit, where there is one to know of.
+    fn consented(&self, consent: Consent) {
+        if let (Some(call), Some(_)) = (self.known.call, &self.tape) {
+            let writing = self.calls.desk.consented(call, self.started, consent);
+            self.calls.tasks.spawn_on(writing, &self.calls.services);
+        }
     }
 
     pub(super) fn tell(&self, what: Happening) {
@@ -138,5 +162,8 @@ fn note_name(note: &Note) -> &'static str {
         Note::Agreed { .. } => "agreed",
         Note::FellBack { .. } => "fell_back",
         Note::Switched { .. } => "switched",
+        Note::RecordingTold => "recording_told",
+        Note::RecordingRefused => "recording_refused",
+        Note::CardHeard { .. } => "card_heard",
     }
 }

@@ -373,7 +373,7 @@ where
     }
 
     /// We leave without the core's word. What the dialplan hears is that nothing is known, so a person takes over.
-    fn cut(&mut self) {
+    pub(super) fn cut(&mut self) {
         self.part();
         self.drain_core();
     }

@@ -5,12 +5,24 @@
 //! heard) and `call.json`, written last: a folder without it is a call that was cut off. `orderline replay` feeds the
 //! inputs to a fresh core and compares.
 //!
+//! Each file is enciphered as it is written ([`cipher`]): it has `.sealed` behind its name, and sound stands in it as bare
+//! samples (`heard.pcm`, `played.pcm`); `key.json` is the tape's key, sealed. A plain tape, such as the samples, is made of
+//! an enciphered one by `orderline replay --decrypt`.
+//!
+//! Nothing is on the disk before the caller has heard that they are recorded: until the core says so
+//! ([`Note::RecordingTold`]) the tape is kept in memory. A caller who says no ([`Note::RecordingRefused`]) goes on
+//! without a tape, and what there was of it is deleted.
+//!
 //! Recording never waits on the disk: a thread of its own writes, and a tape whose queue is full ends, marked
 //! incomplete.
+//!
+//! [`Note::RecordingTold`]: crate::conversation::event::Note::RecordingTold
+//! [`Note::RecordingRefused`]: crate::conversation::event::Note::RecordingRefused
 
 use std::fs;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use serde::{Deserialize, Serialize};
@@ -22,33 +34,83 @@ use crate::audio::Rate;
 use crate::call::observer::Summary;
 use crate::conversation::{CallTime, Input, Output};
 use crate::ids::CallId;
+use crate::language::Language;
 use crate::telemetry::figures;
 
+pub mod cipher;
+pub mod folder;
 pub mod format;
+pub mod key;
 pub mod replay;
+mod sink;
 
 use format::{OutputLines, input_line};
+use key::HouseKey;
+use sink::{Files, put_samples};
 
 /// `[tape]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
     /// The folder in which each call gets a folder of its own. Not set: nothing is recorded. A tape holds the caller's
-    /// voice and number: keep it as you keep customers' data.
+    /// voice and number, enciphered.
     pub dir: Option<PathBuf>,
+    /// The file with the key of the tapes, 32 bytes; made for its owner alone when it is not there. Not set: `tape.key`
+    /// in `dir`, where it keeps a lost file from being read, but not a lost folder. Without it no tape can be read again.
+    pub key_file: Option<PathBuf>,
+    /// What a caller is told before anything is written, in Russian. Empty: the dialplan tells it, before it connects the
+    /// agent.
+    pub notice_ru: String,
+    /// The same in English.
+    pub notice_en: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            dir: None,
+            key_file: None,
+            notice_ru: "Разговор записывается. Если вы против, нажмите решётку.".into(),
+            notice_en: "This call is recorded. If you do not want that, press the pound key.".into(),
+        }
+    }
 }
 
 impl Settings {
     /// What is wrong with these values.
     pub fn problems(&self) -> Vec<String> {
-        match &self.dir {
-            Some(dir) if dir.exists() && !dir.is_dir() => {
-                vec![format!("tape.dir: expected a folder, found a file: {}", dir.display())]
-            }
-            _ => Vec::new(),
+        let mut problems = Vec::new();
+        if let Some(dir) = self.dir.as_ref().filter(|dir| dir.exists() && !dir.is_dir()) {
+            problems.push(format!("tape.dir: expected a folder, found a file: {}", dir.display()));
         }
+        if let Some(key) = self.key_file.as_ref().filter(|key| key.is_dir()) {
+            problems.push(format!("tape.key_file: expected a file, found a folder: {}", key.display()));
+        }
+        problems
+    }
+
+    /// Where the key is when tapes are in this folder.
+    pub fn key_path(&self, dir: &Path) -> PathBuf {
+        self.key_file.clone().unwrap_or_else(|| dir.join(KEY_NAME))
+    }
+
+    /// Where calls are to be recorded, if they are, with these settings of the core.
+    ///
+    /// # Errors
+    /// The folder cannot be made, or the key neither read nor made.
+    pub fn open(&self, core: serde_json::Value) -> io::Result<Option<Tapes>> {
+        let Some(dir) = self.dir.clone() else { return Ok(None) };
+        sink::make_private(&dir)?;
+        let key = self.key_path(&dir);
+        let key = HouseKey::load_or_make(&key)
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", key.display())))?;
+        let notices = [self.notice_ru.clone(), self.notice_en.clone()];
+        Ok(Some(Tapes { dir, core, key: Arc::new(key), notices }))
     }
 }
+
+/// The key's file where no other is named.
+pub const KEY_NAME: &str = "tape.key";
 
 /// `call.json`: what is true of the whole call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,35 +138,61 @@ pub struct Tapes {
     pub dir: PathBuf,
     /// The settings that cores are made with, kept with each tape so that it can be repeated years later.
     pub core: serde_json::Value,
+    /// The key that seals each tape's own.
+    pub key: Arc<HouseKey>,
+    /// What callers are told, in Russian and in English; empty where somebody else tells them.
+    pub notices: [String; 2],
+}
+
+impl Tapes {
+    /// What a caller is told in this language.
+    pub(crate) fn notice(&self, language: Language) -> String {
+        let [russian, english] = &self.notices;
+        match language {
+            Language::Russian => russian.clone(),
+            Language::English => english.clone(),
+        }
+    }
 }
 
 /// Entries that may wait for the disk: about ten seconds of a call.
 const QUEUE: usize = 4096;
-/// Inputs kept until it is known which call this is: the longest handshake's frames.
-const EARLY: usize = 8192;
+/// Entries kept until the caller has been told: the longest handshake's frames and a minute of the call, heard and played.
+const EARLY: usize = 16_384;
 
 #[derive(Debug)]
 enum Entry {
     Input(CallTime, Input),
     Output(CallTime, Output),
     End(Box<Summary>),
+    /// The caller does not want to be recorded.
+    Refused,
 }
 
 /// The recording of one call.
-#[derive(Debug)]
 pub(crate) struct Recorder {
     at: CallTime,
     early: Vec<Entry>,
     sink: Option<SyncSender<Entry>>,
+    /// What begins to write once the caller has been told.
+    begin: Option<Begin>,
     lost: bool,
+}
+
+type Begin = Box<dyn FnOnce(Receiver<Entry>) + Send>;
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recorder").field("lost", &self.lost).finish_non_exhaustive()
+    }
 }
 
 impl Recorder {
     pub(crate) fn new() -> Self {
-        Self { at: CallTime::default(), early: Vec::new(), sink: None, lost: false }
+        Self { at: CallTime::default(), early: Vec::new(), sink: None, begin: None, lost: false }
     }
 
-    /// It is known which call this is: from here on the tape is written.
+    /// It is known which call this is. The tape is written from the moment on when the caller has been told.
     pub(crate) fn open(
         &mut self,
         tapes: &Tapes,
@@ -113,30 +201,47 @@ impl Recorder {
         services: &Handle,
         tasks: &TaskTracker,
     ) {
-        let (sink, entries) = sync_channel(QUEUE);
-        let tapes = tapes.clone();
-        tasks.spawn_blocking_on(
-            move || {
+        let (tapes, services, tasks) = (tapes.clone(), services.clone(), tasks.clone());
+        self.begin = Some(Box::new(move |entries| {
+            let write = move || {
                 if let Err(error) = write(&tapes, call, wire, &entries) {
                     tracing::warn!(%error, call.id = %call, dir = %tapes.dir.display(), "the tape could not be written");
                 }
-            },
-            services,
-        );
+            };
+            tasks.spawn_blocking_on(write, &services);
+        }));
+    }
+
+    /// The caller has been told that they are recorded.
+    pub(crate) fn told(&mut self) {
+        let Some(begin) = self.begin.take().filter(|_| !self.lost) else { return };
+        let early = std::mem::take(&mut self.early);
+        let (sink, entries) = sync_channel(QUEUE + early.len());
+        begin(entries);
         self.sink = Some(sink);
-        for entry in std::mem::take(&mut self.early) {
+        for entry in early {
             self.put(entry);
         }
     }
 
+    /// The caller does not want it: nothing of the call stays on a tape.
+    pub(crate) fn refused(&mut self) {
+        self.put(Entry::Refused);
+        *self = Self { lost: true, ..Self::new() };
+    }
+
     pub(crate) fn input(&mut self, at: CallTime, input: &Input) {
         self.at = at;
-        self.put(Entry::Input(at, input.clone()));
+        if !self.lost {
+            self.put(Entry::Input(at, input.clone()));
+        }
     }
 
     /// What the core did about the last input.
     pub(crate) fn output(&mut self, output: &Output) {
-        self.put(Entry::Output(self.at, output.clone()));
+        if !self.lost {
+            self.put(Entry::Output(self.at, output.clone()));
+        }
     }
 
     pub(crate) fn finish(mut self, summary: &Summary) {
@@ -147,7 +252,10 @@ impl Recorder {
         match &self.sink {
             _ if self.lost => {}
             None if self.early.len() < EARLY => self.early.push(entry),
-            None => self.lost = true,
+            None => {
+                self.lost = true;
+                self.early = Vec::new();
+            }
             Some(sink) => {
                 if sink.try_send(entry).is_err() {
                     self.lost = true;
@@ -162,11 +270,11 @@ impl Recorder {
 
 fn write(tapes: &Tapes, call: CallId, wire: Rate, entries: &Receiver<Entry>) -> io::Result<()> {
     let dir = folder(&tapes.dir, call)?;
-    let mut inputs = BufWriter::new(fs::File::create(dir.join("inputs.jsonl"))?);
-    let mut outputs =
-        Hashed { inner: BufWriter::new(fs::File::create(dir.join("outputs.jsonl"))?), hash: Sha256::new() };
-    let mut heard = wav(&dir.join("heard.wav"), Rate::HZ_16000)?;
-    let mut played = wav(&dir.join("played.wav"), wire)?;
+    let files = Files::of(&dir, &tapes.key, call)?;
+    let mut inputs = files.file("inputs.jsonl")?;
+    let mut outputs = Hashed { inner: files.file("outputs.jsonl")?, hash: Sha256::new() };
+    let mut heard = files.file("heard.pcm")?;
+    let mut played = files.file("played.pcm")?;
     let mut lines = OutputLines::default();
     let mut end = None;
     for entry in entries {
@@ -193,31 +301,38 @@ fn write(tapes: &Tapes, call: CallId, wire: Rate, entries: &Receiver<Entry>) -> 
                 end = Some(*summary);
                 break;
             }
+            Entry::Refused => {
+                drop((inputs, outputs, heard, played));
+                return fs::remove_dir_all(&dir);
+            }
         }
     }
     lines.finish(|line| writeln!(outputs, "{line}"))?;
-    inputs.flush()?;
-    outputs.flush()?;
-    heard.finalize().map_err(io::Error::other)?;
-    played.finalize().map_err(io::Error::other)?;
+    inputs.finish()?;
+    heard.finish()?;
+    played.finish()?;
+    let Hashed { inner, hash } = outputs;
+    inner.finish()?;
     let label = Label {
         format: 1,
         call,
         wire_hz: wire.0,
         core: tapes.core.clone(),
         complete: end.is_some(),
-        outputs_sha256: format::hex(&outputs.hash.finalize()),
+        outputs_sha256: format::hex(&hash.finalize()),
         summary: end.unwrap_or_default(),
     };
-    fs::write(dir.join("call.json"), serde_json::to_vec_pretty(&label)?)
+    let mut file = files.file("call.json")?;
+    serde_json::to_writer_pretty(&mut file, &label)?;
+    file.finish()
 }
 
 /// A fresh folder of this call's, readable by its owner alone.
 fn folder(dir: &Path, call: CallId) -> io::Result<PathBuf> {
     use std::os::unix::fs::DirBuilderExt;
+    sink::make_private(dir)?;
     let mut builder = fs::DirBuilder::new();
-    builder.mode(0o700).recursive(true).create(dir)?;
-    builder.recursive(false);
+    builder.mode(0o700);
     let mut n = 1;
     loop {
         let name = if n == 1 { call.to_string() } else { format!("{call}-{n}") };
@@ -229,27 +344,6 @@ fn folder(dir: &Path, call: CallId) -> io::Result<PathBuf> {
             Err(error) => return Err(error),
         }
     }
-}
-
-type Wav = hound::WavWriter<BufWriter<fs::File>>;
-
-fn wav(path: &Path, rate: Rate) -> io::Result<Wav> {
-    let spec = hound::WavSpec {
-        channels: 1,
-        sample_rate: rate.0,
-        bits_per_sample: 16,
-        sample_format: hound::SampleFormat::Int,
-    };
-    hound::WavWriter::create(path, spec).map_err(io::Error::other)
-}
-
-fn put_samples(wav: &mut Wav, samples: &[i16]) -> io::Result<()> {
-    let count = u32::try_from(samples.len()).map_err(io::Error::other)?;
-    let mut writer = wav.get_i16_writer(count);
-    for sample in samples {
-        writer.write_sample(*sample);
-    }
-    writer.flush().map_err(io::Error::other)
 }
 
 /// Writes through, and remembers the digest.

@@ -39,7 +39,7 @@ pub struct DemoArgs {
     /// Use this database instead of a private cluster. Its schemas are made if missing.
     #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<String>,
-    /// Record each call as a tape for `orderline replay`.
+    /// Record each call as a tape for `orderline replay`, enciphered under `tape.key` in the folder.
     #[arg(long, value_name = "FOLDER")]
     pub tape: Option<PathBuf>,
     /// Write the figures of the run as JSON to this file.

@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context as _;
+
 use crate::call::tape::Label;
+use crate::call::tape::folder::Folder;
 use crate::call::tape::replay::{Outcome, TapeError, replay};
 use crate::conversation::{Conversation, Settings};
 
@@ -20,6 +23,12 @@ pub struct ReplayArgs {
     /// One JSON object per tape instead of lines for people.
     #[arg(long)]
     pub json: bool,
+    /// The key file of enciphered tapes; without it `tape.key` in the folder of tapes.
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Repeat nothing: write the tapes in clear, each in a folder of its name in this one.
+    #[arg(long, value_name = "FOLDER", conflicts_with = "update")]
+    pub decrypt: Option<PathBuf>,
 }
 
 /// Repeats every tape; success only if all are identical (or updated).
@@ -35,7 +44,14 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     }
     let mut good = true;
     for tape in tapes {
-        let outcome = repeat(&tape, args.update)?;
+        let folder = Folder::open(&tape, args.key.as_deref())?;
+        if let Some(to) = &args.decrypt {
+            let to = to.join(tape.file_name().context("expected a folder with a name")?);
+            folder.decipher(&to)?;
+            println!("in clear   {}", to.display());
+            continue;
+        }
+        let outcome = repeat(&folder, args.update)?;
         good &= outcome.identical || args.update;
         if args.json {
             println!("{}", serde_json::to_string(&outcome)?);
@@ -50,7 +66,7 @@ pub fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
 ///
 /// # Errors
 /// [`TapeError`].
-pub fn repeat(tape: &Path, update: bool) -> Result<Outcome, TapeError> {
+pub fn repeat(tape: &Folder, update: bool) -> Result<Outcome, TapeError> {
     replay(tape, update, |label: &Label| {
         let settings: Settings = serde_json::from_value(label.core.clone())?;
         Ok(Box::new(Conversation::new(Arc::new(settings))))
@@ -59,13 +75,13 @@ pub fn repeat(tape: &Path, update: bool) -> Result<Outcome, TapeError> {
 
 /// The tapes at or below a path, in order.
 fn find(path: &Path) -> std::io::Result<Vec<PathBuf>> {
-    if path.join("call.json").is_file() {
+    if Folder::is_tape(path) {
         return Ok(vec![path.to_owned()]);
     }
     let mut tapes = Vec::new();
     for entry in std::fs::read_dir(path)? {
         let inner = entry?.path();
-        if inner.join("call.json").is_file() {
+        if Folder::is_tape(&inner) {
             tapes.push(inner);
         }
     }

@@ -20,7 +20,6 @@ use crate::audit::{Journal, OpenIntent, reconcile};
 use crate::call::desk::{OrderDesk, Resolver};
 use crate::call::identify::Nobody;
 use crate::call::switchboard::Switchboard;
-use crate::call::tape::Tapes;
 use crate::call::{Calls, Identify, Observer, Registry};
 use crate::cli::doctor;
 use crate::config::Config;
@@ -92,6 +91,8 @@ impl Voice {
         };
         let registry = Registry::with(config.transfer.clone());
         let new_core = crate::call::core::conversations(config.conversation.clone());
+        let core = serde_json::to_value(&config.conversation).unwrap_or_default();
+        let tapes = config.tape.open(core).context("tape: no call can be recorded")?;
         let calls = Arc::new(Calls {
             settings: config.call.clone(),
             language: config.conversation.language,
@@ -103,10 +104,7 @@ impl Voice {
             identify,
             registry: registry.clone(),
             observer: observer.clone(),
-            tapes: config.tape.dir.clone().map(|dir| Tapes {
-                dir,
-                core: serde_json::to_value(&config.conversation).unwrap_or_default(),
-            }),
+            tapes,
             ..Calls::plain(new_core, Handle::current())
         });
 

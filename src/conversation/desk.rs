@@ -55,6 +55,8 @@ pub(super) struct Desk {
     pub(super) behind: Vec<(RequestId, Purpose, OrderAction)>,
     /// When the last action of a thought is settled, the thinker goes on. Not so once the caller has moved on.
     pub(super) goes_on: bool,
+    /// Tool calls carried out in this call.
+    called: u32,
     /// Drafts made in this call: the basket revision in the next one's key.
     pub(super) baskets: u32,
     /// Definite rejections so far; part of later keys, so that a stored "no" does not answer a later try.
@@ -123,6 +125,11 @@ impl Conversation {
         let Some(call) = self.desk.calls.pop_front() else {
             return self.go_on();
         };
+        self.desk.called += 1;
+        if self.desk.called > TOOL_CALLS {
+            self.desk.forget_calls();
+            return self.transfer(Why::Trouble);
+        }
         self.note(Note::Called { tool: call.tool.clone(), arguments: call.arguments.clone() });
         self.mind.history.push(Message::ToolCall {
             call_ref: call.call_ref.clone(),
@@ -398,3 +405,6 @@ impl Conversation {
         }
     }
 }
+
+/// Tool calls of a whole call. Chosen: a long purchase takes a dozen; ten times that is a model that was talked into a loop.
+const TOOL_CALLS: u32 = 120;

@@ -12,7 +12,7 @@ use crate::conversation::phrases::Fixed;
 use crate::conversation::playout::Item;
 use crate::conversation::{Conversation, Output, Timer};
 use crate::ids::RequestId;
-use crate::language::{self, ClauseSplitter};
+use crate::language::{self, ClauseSplitter, Language};
 use crate::orders::{Assent, Order, ToolName};
 
 /// A tool call as the thinker made it, to be carried out when its completion is whole.
@@ -118,6 +118,9 @@ impl Conversation {
             // The caller has thought of something else before the line dropped.
             self.leaving = None;
             self.timers.remove(&Timer::Leaving);
+        }
+        if language::refuses_recording(text, self.language) && self.refuse_recording() {
+            return;
         }
         if language::wants_cancel(text, self.language) && self.has_something_to_cancel() {
             return self.cancel_by_word();
@@ -292,7 +295,10 @@ impl Conversation {
         let facts = &self.mind.briefing;
         // A status that was told may rightly be "confirmed".
         let may_be_true = facts.placed.is_some() || facts.draft.is_none() && !facts.orders.is_empty();
-        if !may_be_true && language::claims_placed(clause, self.language) {
+        // In whatever language it was talked into.
+        let claims =
+            [Language::Russian, Language::English].map(|language| language::claims_placed(clause, language));
+        if !may_be_true && claims.contains(&true) {
             self.mind.words = self.mind.words.replacen(clause.trim(), "", 1);
             let why = "it says that an order is placed, and none is".to_owned();
             return self.note(Note::FellBack { from: "thinking".into(), to: "silence".into(), why });
@@ -392,6 +398,10 @@ impl Conversation {
                 self.void_consent();
                 self.say_fixed(Fixed::WhatToChange);
             }
+            // Before anything is keyed in, it is the answer to the notice that the call is recorded.
+            '#' if self.keys.is_empty() => {
+                self.refuse_recording();
+            }
             '#' => self.take_keys(),
             '0'..='9' if self.keys.len() < KEYS => {
                 self.keys.push(digit);
@@ -406,12 +416,14 @@ impl Conversation {
         let keys = std::mem::take(&mut self.keys);
         if !keys.is_empty() {
             self.silence_agent();
-            self.caller_said(&keys);
+            if !self.is_card(&keys) {
+                self.caller_said(&keys);
+            }
         }
     }
 
     /// The agent stops for a key as it stops for words.
-    fn silence_agent(&mut self) {
+    pub(super) fn silence_agent(&mut self) {
         let rest = self.mouth.cut();
         self.interrupted.extend(rest);
         self.drop_interrupted();
@@ -420,5 +432,6 @@ impl Conversation {
 
 /// Completions for one turn of the caller: a search, a draft, a delivery and an answer fit; a loop does not.
 const ROUNDS: u32 = 8;
-/// An order number, a phone number: the longest thing that is keyed in (E.164: 15 digits).
-const KEYS: usize = 16;
+/// The longest thing that is keyed in: an order number, a phone number, or the number of a card, which is refused when it is
+/// whole (ISO/IEC 7812: 19 digits).
+const KEYS: usize = 19;

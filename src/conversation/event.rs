@@ -10,6 +10,8 @@ use crate::ids::{CallId, PresentedNumber, RequestId, TurnId};
 use crate::language::Language;
 use crate::orders::{ActionOutcome, ActionRequest, Order, OrderSummary, PickupPoint, Product};
 
+mod shown;
+
 /// Something that happened to the call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "input", rename_all = "snake_case")]
@@ -59,6 +61,10 @@ pub struct Answer {
     /// The caller was transferred to a person, and nobody answered: the agent takes the call back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub returning: bool,
+    /// The call is to be recorded, and this is what the caller is told of it first; empty where they were told before.
+    /// None: it is not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<String>,
 }
 
 /// Who calls.
@@ -73,7 +79,7 @@ pub struct Identity {
 }
 
 /// What was understood of a turn.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Transcript {
     /// Lower or mixed case, as the recogniser wrote it; may be empty (noise).
     pub text: String,
@@ -86,7 +92,7 @@ pub struct Transcript {
 }
 
 /// A piece of a completion.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "piece", rename_all = "snake_case")]
 pub enum Thought {
     /// More words to say.
@@ -203,7 +209,7 @@ pub struct Completion {
 }
 
 /// One entry of the history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "role", rename_all = "snake_case")]
 pub enum Message {
     Caller {
@@ -230,7 +236,7 @@ pub enum Message {
 }
 
 /// The facts of the call.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Briefing {
     /// Whether the caller's number is known, so that orders can be found and made.
     pub identified: bool,
@@ -261,7 +267,7 @@ pub struct Briefing {
 }
 
 /// Words to be spoken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Synthesis {
     pub id: RequestId,
     pub language: Language,
@@ -293,7 +299,7 @@ pub struct Handover {
 }
 
 /// A milestone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "note", rename_all = "snake_case")]
 pub enum Note {
     /// The caller began to speak.
@@ -322,4 +328,10 @@ pub enum Note {
     FellBack { from: String, to: String, why: String },
     /// The language was switched.
     Switched { language: Language },
+    /// The caller has heard that the call is recorded: from now on it may be.
+    RecordingTold,
+    /// The caller does not want to be recorded, or could not be told: nothing of the call may stay on a tape.
+    RecordingRefused,
+    /// Something like a card's number was heard; it was forgotten, and what to do instead was said.
+    CardHeard { turn: TurnId },
 }

@@ -40,6 +40,11 @@ struct Earlier {
 }
 
 impl Turn {
+    /// Which it is.
+    pub(super) fn id(&self) -> TurnId {
+        self.id
+    }
+
     /// When it began, or the first of those that it goes on from.
     pub(super) fn began(&self) -> CallTime {
         self.began
@@ -221,6 +226,11 @@ impl Conversation {
         }
         self.silences = 0;
         let turn = self.turn.id;
+        if self.is_card(&text) {
+            self.unanswered = Some((turn, self.turn.last_sound));
+            self.abandon_thought();
+            return self.drop_interrupted();
+        }
         self.note(Note::Understood { turn, text: text.clone(), decode_ms: words.decode_ms });
         self.unanswered = Some((turn, self.turn.last_sound));
         self.abandon_thought();

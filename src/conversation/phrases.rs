@@ -221,6 +221,10 @@ pub(super) enum Fixed {
     TooLong,
     /// The caller did not agree to the read-back.
     WhatToChange,
+    /// The caller does not want to be recorded.
+    NotRecorded,
+    /// The caller said a card's number.
+    NoCard,
     /// No person answered, and the agent takes the call back: in place of the greeting.
     NobodyFree,
 }
@@ -264,6 +268,14 @@ pub(super) fn fixed(which: Fixed, language: Language) -> &'static str {
         (English, Fixed::TooLong) => "We have been talking for very long. Let me get you an operator.",
         (Russian, Fixed::WhatToChange) => "Хорошо, не оформляю. Что изменить?",
         (English, Fixed::WhatToChange) => "All right, I won't place it. What should I change?",
+        (Russian, Fixed::NotRecorded) => "Хорошо, разговор не записывается. Слушаю вас.",
+        (English, Fixed::NotRecorded) => "All right, this call is not recorded. Please go on.",
+        (Russian, Fixed::NoCard) => {
+            "Номер карты по телефону не нужен, я его не запомнила. Оплатить можно при получении или по ссылке из СМС."
+        }
+        (English, Fixed::NoCard) => {
+            "I can't take a card number over the phone, and I have not kept it. You can pay on delivery, or by a link that we text you."
+        }
         (Russian, Fixed::NobodyFree) => "К сожалению, сейчас все операторы заняты. Чем ещё я могу помочь?",
         (English, Fixed::NobodyFree) => {
             "I'm sorry, all our operators are busy right now. How else can I help you?"

@@ -9,8 +9,10 @@ use crate::orders::{
     OrderStatus, PaymentMethod, ProblemCode, Product, Rejection,
 };
 
+mod discretion;
 mod ends;
 mod floor;
+mod obedience;
 mod parting;
 mod stage;
 
@@ -243,7 +245,7 @@ fn speaking_over_the_agent_cuts_it_within_two_frames_and_history_holds_what_was_
     let heard = std::rc::Rc::new(std::cell::RefCell::new(String::new()));
     let seen = std::rc::Rc::clone(&heard);
     stage.thinker = Box::new(move |request| {
-        *seen.borrow_mut() = format!("{:?}", request.history);
+        *seen.borrow_mut() = serde_json::to_string(&request.history).expect("JSON");
         words("Yes?")
     });
     stage.pass(600, false);

@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::{EngineError, Ranges};
 use crate::conversation::event::EngineFault;
+use crate::telemetry::impersonal;
 
 /// The address of OpenAI itself, to which a path such as `/chat/completions` is added.
 pub(super) const OPENAI: &str = "https://api.openai.com/v1";
@@ -55,6 +56,8 @@ pub(super) fn client(url: &str, key: Option<&SecretString>) -> Result<Client<Ope
 pub(super) fn http() -> Result<reqwest::Client, EngineError> {
     reqwest::Client::builder()
         .connect_timeout(CONNECT)
+        // The address comes from the configuration; where it points on to does not.
+        .redirect(reqwest::redirect::Policy::none())
         .tcp_nodelay(true)
         .build()
         .map_err(|error| EngineError::Http(error.to_string()))
@@ -84,18 +87,19 @@ impl From<OpenAIError> for Trouble {
             OpenAIError::ApiError(response) => {
                 let status = response.status_code;
                 let again = status.is_server_error() || matches!(status.as_u16(), 408 | 429);
-                let message: String = response.api_error.message.chars().take(300).collect();
+                let message = impersonal(&response.api_error.message, 300);
                 Self::broken(format!("the server answered {status}: {message}"), again)
             }
             OpenAIError::JSONDeserialize(error, _) => {
-                Self::broken(format!("expected JSON from the server, found {error}"), true)
+                let found = impersonal(&error.to_string(), 300);
+                Self::broken(format!("expected JSON from the server, found {found}"), true)
             }
             OpenAIError::Reqwest(error) if error.is_timeout() => {
                 Self { fault: EngineFault::TimedOut, again: true }
             }
             OpenAIError::Reqwest(error) => Self::broken(chain(&error), !error.is_builder()),
-            OpenAIError::StreamError(error) => Self::broken(error.to_string(), true),
-            other => Self::broken(other.to_string(), false),
+            OpenAIError::StreamError(error) => Self::broken(impersonal(&error.to_string(), 300), true),
+            other => Self::broken(impersonal(&other.to_string(), 300), false),
         }
     }
 }
@@ -110,4 +114,24 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         source = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use wiremock::matchers::any;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_engines_server_cannot_send_its_client_elsewhere() {
+        let (server, elsewhere) = (MockServer::start().await, MockServer::start().await);
+        let away = ResponseTemplate::new(307).insert_header("location", elsewhere.uri().as_str());
+        Mock::given(any()).respond_with(away).mount(&server).await;
+        let answer = http().unwrap().post(server.uri()).body("words of a caller").send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), 307);
+        assert!(elsewhere.received_requests().await.unwrap().is_empty());
+    }
 }

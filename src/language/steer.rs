@@ -67,6 +67,39 @@ pub fn wants_cancel(text: &str, language: Language) -> bool {
     }
 }
 
+/// The caller does not want to be recorded: `не записывайте разговор`, `please don't record this`.
+pub fn refuses_recording(text: &str, language: Language) -> bool {
+    let words = words(text);
+    let wish: &[&str] = match language {
+        Language::Russian => &[
+            "не записывайте",
+            "не записывать",
+            "не надо записывать",
+            "не хочу чтобы записывали",
+            "не хочу чтобы меня записывали",
+            "против записи",
+            "без записи",
+            "выключите запись",
+            "отключите запись",
+            "остановите запись",
+            "прекратите запись",
+        ],
+        Language::English => &[
+            "don't record",
+            "do not record",
+            "not be recorded",
+            "without recording",
+            "without a recording",
+            "no recording",
+            "stop recording",
+            "stop the recording",
+            "turn off the recording",
+            "turn the recording off",
+        ],
+    };
+    has_any(&words, wish)
+}
+
 /// The caller wants a person.
 pub fn wants_operator(text: &str, language: Language) -> bool {
     let words = words(text);

@@ -15,7 +15,7 @@ use super::settings::{EmailSettings, SmsSettings};
 use super::text::is_secret;
 
 /// One message to one customer.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, sqlx::FromRow)]
 pub struct Message {
     /// The same at every attempt.
     pub id: Uuid,
@@ -31,6 +31,8 @@ pub struct Message {
     /// Attempts so far, this one included.
     pub attempts: i32,
 }
+
+masked!(Message);
 
 /// Why a message has not left.
 #[derive(Debug, thiserror::Error)]

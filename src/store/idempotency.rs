@@ -49,7 +49,7 @@ pub(crate) fn fingerprint(method: &str, path: &str, body: &Value) -> [u8; 32] {
 }
 
 /// An answer as it goes out and as it is kept.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// Name and value of the headers that belong to the answer: content type, Location, ETag.
@@ -58,6 +58,8 @@ pub(crate) struct Answer {
     pub(crate) order_id: Option<Uuid>,
     pub(crate) replayed: bool,
 }
+
+masked!(Answer);
 
 #[derive(FromRow)]
 struct Kept {

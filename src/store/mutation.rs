@@ -20,7 +20,6 @@ use super::problem::{Code, Fault, PROBLEM_JSON, Part, Problem};
 use super::transition::Context;
 
 /// A request that changes something, read but not yet understood.
-#[derive(Debug)]
 pub(crate) struct Mutation {
     pub(crate) method: String,
     pub(crate) path: String,
@@ -32,6 +31,8 @@ pub(crate) struct Mutation {
     /// The body as JSON; an empty object when there was none.
     body: Value,
 }
+
+masked!(Mutation);
 
 impl Mutation {
     /// The body as a type.

@@ -11,7 +11,7 @@ use super::problem::{Code, Fault, Problem};
 use super::state::{DRAFT_EXPIRED, Facts, State};
 
 /// A row of `orders.orders`, with what the table of transitions wants to know besides.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, FromRow)]
 pub(crate) struct OrderRow {
     pub(crate) id: Uuid,
     pub(crate) order_number: String,
@@ -39,6 +39,8 @@ pub(crate) struct OrderRow {
     pub(crate) reserved: bool,
     pub(crate) taken: bool,
 }
+
+masked!(OrderRow);
 
 impl OrderRow {
     /// The row as it is now.
@@ -114,7 +116,7 @@ pub(crate) struct Days {
 }
 
 /// Delivery as the store priced it.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 #[schema(as = Delivery)]
 pub(crate) struct DeliveryView {
     /// `delivery` to the door, or `pickup`.
@@ -129,6 +131,8 @@ pub(crate) struct DeliveryView {
     pub(crate) days_max: Option<i32>,
     pub(crate) estimated_delivery: Option<NaiveDate>,
 }
+
+masked!(DeliveryView);
 
 #[derive(FromRow)]
 struct DeliveryRow {
@@ -194,7 +198,7 @@ pub(crate) async fn payment(conn: &mut PgConnection, order_id: Uuid) -> sqlx::Re
 }
 
 /// One step of an order's way.
-#[derive(Clone, Debug, FromRow, Serialize, ToSchema)]
+#[derive(Clone, FromRow, Serialize, ToSchema)]
 pub(crate) struct Change {
     #[sqlx(rename = "state")]
     #[serde(rename = "status", serialize_with = "as_store_status")]
@@ -207,12 +211,14 @@ pub(crate) struct Change {
     notes: Option<String>,
 }
 
+masked!(Change);
+
 fn as_store_status<S: serde::Serializer>(state: &State, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(state.store_status())
 }
 
 /// An order whole, as every reply about one order shows it.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 #[schema(as = Order)]
 pub(crate) struct OrderView {
     pub(crate) id: Uuid,
@@ -242,6 +248,8 @@ pub(crate) struct OrderView {
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
 }
+
+masked!(OrderView);
 
 impl OrderView {
     /// The order as this transaction sees it.

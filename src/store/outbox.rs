@@ -16,6 +16,7 @@ use super::problem::Fault;
 use super::state::Template;
 use super::text::{Subject, Tongue, compose, is_secret};
 use super::transition::Context;
+use crate::telemetry::impersonal;
 
 #[derive(FromRow)]
 struct Told {
@@ -82,7 +83,6 @@ pub(crate) async fn enqueue(
 }
 
 /// A message to be delivered.
-#[derive(Debug)]
 pub(crate) struct Letter<'a> {
     pub(crate) order_id: Option<Uuid>,
     /// `sms` or `email`.
@@ -95,6 +95,8 @@ pub(crate) struct Letter<'a> {
     pub(crate) subject: &'a str,
     pub(crate) body: &'a str,
 }
+
+masked!(Letter<'a>);
 
 /// Writes a message into the outbox, in the transaction of what it tells of. Whoever commits wakes the dispatcher.
 pub(crate) async fn post(
@@ -198,7 +200,9 @@ async fn deliver_due(
             Err(error) => ("queued", Some(error)),
         };
         if let Some(error) = &error {
-            tracing::warn!(message.id = %message.id, attempts, status, %error, "a message has not left");
+            // A gateway may repeat the number or the address.
+            let error = impersonal(&error.to_string(), 300);
+            tracing::warn!(message.id = %message.id, attempts, status, error, "a message has not left");
         }
         sqlx::query(
             "update notify.notifications set status = $2, error_message = $3, next_attempt_at = $4, \

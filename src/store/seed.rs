@@ -81,7 +81,7 @@ struct Item {
     materials: BTreeMap<String, Measure>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Customer {
     phone: String,
@@ -90,8 +90,10 @@ struct Customer {
     email: Option<String>,
 }
 
+masked!(Customer);
+
 /// An order from before, its days counted from the day of loading.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PastOrder {
     phone: String,
@@ -106,6 +108,8 @@ struct PastOrder {
     /// To the door when given, else to the city's first pick-up point.
     address: Option<String>,
 }
+
+masked!(PastOrder);
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -15,7 +15,6 @@ use super::state::{self, Effects, Event, State, Stock};
 use super::stock;
 
 /// Who wants a change, and under which rules.
-#[derive(Debug)]
 pub(crate) struct Context<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) now: DateTime<Utc>,
@@ -27,6 +26,8 @@ pub(crate) struct Context<'a> {
     /// The version that the caller has seen (`If-Match`).
     pub(crate) expected_version: Option<i32>,
 }
+
+masked!(Context<'a>);
 
 impl Context<'_> {
     /// Today in the shop's own zone.
@@ -52,7 +53,7 @@ pub(crate) struct Step {
 }
 
 /// Words for the history of an order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Note {
     /// Who did it, in the words of whoever asked; at most 255 characters.
     pub(crate) actor_details: Option<String>,
@@ -61,6 +62,8 @@ pub(crate) struct Note {
     /// Whether the history gets a row though the status stays the same.
     pub(crate) always: bool,
 }
+
+masked!(Note);
 
 impl Step {
     /// Locks the order and asks the table.
@@ -205,7 +208,7 @@ pub(crate) async fn announce(
 }
 
 /// What a new order is made of, lines apart.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Opening<'a> {
     pub(crate) id: Uuid,
     pub(crate) order_number: &'a str,
@@ -224,6 +227,8 @@ pub(crate) struct Opening<'a> {
     pub(crate) prepayment: Amount,
     pub(crate) planned_on: Option<NaiveDate>,
 }
+
+masked!(Opening<'a>);
 
 #[cfg(test)]
 mod walk_tests;

@@ -63,6 +63,8 @@ pub const STORE_ATTEMPTS_TOTAL: &str = "orderline_store_attempts_total";
 pub const STORE_BREAKER: &str = "orderline_store_breaker";
 /// Connections that never became a call. Label `why`.
 pub const CALLS_REFUSED_TOTAL: &str = "orderline_calls_refused_total";
+/// Calls that went to a person because their number calls too often.
+pub const CALLS_OVER_QUOTA_TOTAL: &str = "orderline_calls_over_quota_total";
 /// Calls whose task panicked; each is a bug.
 pub const CALLS_PANICKED_TOTAL: &str = "orderline_calls_panicked_total";
 /// Connections turned away at the door. Label `why`.
@@ -125,6 +127,11 @@ pub const ALL: &[Figure] = &[
     Figure { name: CALL_SECONDS, kind: Kind::Histogram(CALL), help: "A call from accept to its end" },
     Figure { name: CALLS_TOTAL, kind: Kind::Counter, help: "Calls ended, by cause" },
     Figure { name: LEGS, kind: Kind::Gauge, help: "Legs that are up now" },
+    Figure {
+        name: CALLS_OVER_QUOTA_TOTAL,
+        kind: Kind::Counter,
+        help: "Calls that went to a person because their number calls too often",
+    },
     Figure { name: BARGE_INS_TOTAL, kind: Kind::Counter, help: "Times that a caller cut the agent short" },
     Figure { name: TOOL_CALLS_TOTAL, kind: Kind::Counter, help: "Tool calls of the thinker, by tool" },
     Figure { name: FALLBACKS_TOTAL, kind: Kind::Counter, help: "Times that a worse engine had to take over" },

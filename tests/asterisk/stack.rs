@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use orderline::audio::wav;
+use orderline::call::tape::folder::Folder;
 use orderline::postgres::Cluster;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -89,6 +90,8 @@ database_url = "{database_url}"
 
 [tape]
 dir = "{tapes}"
+notice_ru = ""
+notice_en = ""
 
 [hearing.whisper]
 model = "{model}"
@@ -177,11 +180,19 @@ model = "{model}"
         let entries = std::fs::read_dir(self.folder.path().join("tapes")).into_iter().flatten();
         let mut found: Vec<_> = entries
             .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| path.join("call.json").exists())
-            .map(|folder| Tape { folder })
+            .filter(|path| Folder::is_tape(path))
             .collect();
-        found.sort_by_key(|tape| std::fs::metadata(&tape.folder).and_then(|data| data.created()).ok());
-        found
+        found.sort_by_key(|tape| std::fs::metadata(tape).and_then(|data| data.created()).ok());
+        found.iter().map(|sealed| self.in_clear(sealed)).collect()
+    }
+
+    fn in_clear(&self, sealed: &Path) -> Tape {
+        let folder = self.folder.path().join("clear").join(sealed.file_name().expect("a call's id"));
+        if !folder.exists() {
+            let tape = Folder::open(sealed, None).expect("the key beside the tapes");
+            tape.decipher(&folder).expect("a whole tape");
+        }
+        Tape { folder }
     }
 
     /// Waits until this many calls are over and recorded, and gives the last.

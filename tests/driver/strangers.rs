@@ -153,3 +153,24 @@ async fn whoever_leaves_while_ari_is_asked_leaves_no_trace() {
     assert!(cast.has(|input| matches!(input, Input::Answered { .. })), "the UUID is still good");
     drop(late.line);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_number_that_calls_too_often_goes_to_a_person_at_once() {
+    let cast = cast(Settings { calls_per_number_per_hour: 2, ..Settings::default() });
+    for n in 1..=3 {
+        let call = CallId(Uuid::from_u128(n));
+        let number = PresentedNumber::Number("+79161234567".to_owned().try_into().unwrap());
+        cast.calls.registry.announce(call, Identity { number, ..caller() }).unwrap();
+        let mut peer = ring(&cast);
+        peer.send(&id(n)).await;
+        peer.send(&message(0x10, &silence(Rate::HZ_8000))).await;
+        sleep(Duration::from_millis(100)).await;
+        if n == 3 {
+            assert_eq!(peer.rest().await.last(), Some(&0x00), "the hangup message");
+            peer.task.await.unwrap();
+            assert_eq!(cast.calls.registry.next(call), orderline::call::registry::Next::Unknown);
+        } else {
+            assert_eq!(peer.message().await.0, 0x10, "it is answered");
+        }
+    }
+}

@@ -4,6 +4,7 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::desk::{Desk, Reply, reply};
 use crate::identity::{PASSWORD, ask, open, register};
@@ -155,5 +156,18 @@ async fn a_crowd_at_the_sign_in_is_turned_away_and_leaves_the_shop_open() {
         assert_eq!(reply.headers["retry-after"], "1");
         reply.refused(503, "unavailable");
     }
+    desk.close().await;
+}
+
+#[tokio::test]
+async fn who_looks_for_orders_by_guessing_their_ids_is_refused_after_a_few() {
+    let desk = Desk::open_with(|settings| settings.limits.misses_per_min = 20).await;
+    let mut statuses = Vec::new();
+    for _ in 0..60 {
+        statuses.push(desk.get(&format!("/api/v1/orders/{}", Uuid::new_v4())).await.status.as_u16());
+    }
+    // A quota of twenty a minute fills again by one every three seconds.
+    assert!(statuses[..20].iter().all(|status| *status == 404), "{statuses:?}");
+    assert!(statuses.iter().filter(|status| **status == 429).count() >= 20, "{statuses:?}");
     desk.close().await;
 }

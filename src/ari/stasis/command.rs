@@ -8,7 +8,7 @@ use crate::conversation::event::Identity;
 use crate::ids::CallId;
 
 /// One step. A call has at most one under way, so what is undone was done before.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Command {
     /// Not to Asterisk: tells the agents who is about to come, and whether the call comes back to them.
     Announce { call: CallId, caller: Identity, back: Option<CallId> },
@@ -38,6 +38,8 @@ pub(super) enum Command {
     Continue { channel: ChannelId, at: Option<Place> },
 }
 
+masked!(Command);
+
 /// Channel variables that a new channel gets before it does anything.
 pub(super) type Variables = Vec<(String, String)>;
 
@@ -51,13 +53,15 @@ pub(super) struct Place {
 }
 
 /// A request as ARI wants it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(super) struct Request {
     pub(super) method: Method,
     pub(super) path: Vec<String>,
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) body: Option<Value>,
 }
+
+masked!(Request);
 
 impl Command {
     /// For the metric and the log.

@@ -2,32 +2,30 @@
 
 use std::convert::Infallible;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::audio::wav::{self, WavError};
 use crate::call::Core;
 use crate::call::tape::Label;
+use crate::call::tape::folder::{Folder, FolderError};
 use crate::call::tape::format::{InputLine, LineError, OutputLines};
 use crate::conversation::Output;
 
 /// Why a tape cannot be repeated.
 #[derive(Debug, thiserror::Error)]
 pub enum TapeError {
-    /// A file of it cannot be read.
-    #[error("{path}: expected a file of a tape")]
-    Unreadable {
-        /// Which.
+    /// Its folder cannot be read, or not written to.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// What is enciphered is not written anew under the same key.
+    #[error(
+        "{path}: expected a plain tape to update, found an enciphered one; --decrypt makes a plain one of it"
+    )]
+    Sealed {
+        /// Which tape.
         path: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
     },
-    /// Its sound cannot be read.
-    #[error("the caller's sound")]
-    Sound(#[from] WavError),
     /// A line is no line of a tape.
     #[error("{path}, line {line}: expected an input")]
     Line {
@@ -47,15 +45,6 @@ pub enum TapeError {
         /// Why.
         #[source]
         source: LineError,
-    },
-    /// `call.json` is no label.
-    #[error("{path}: expected a tape's label, format 1")]
-    Label {
-        /// Where.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
     },
     /// The core cannot be made with the recorded settings.
     #[error("the recorded settings do not make a core")]
@@ -88,24 +77,22 @@ pub struct Difference {
     pub found: String,
 }
 
-/// Repeats the tape in this folder with a core made from its recorded settings. With `update`, what the core does now
-/// becomes what is expected.
+/// Repeats this tape with a core made from its recorded settings. With `update`, what the core does now becomes what is
+/// expected.
 ///
 /// # Errors
 /// [`TapeError`] for a tape that cannot be read.
 pub fn replay(
-    dir: &Path,
+    tape: &Folder,
     update: bool,
     new_core: impl FnOnce(&Label) -> Result<Box<dyn Core>, serde_json::Error>,
 ) -> Result<Outcome, TapeError> {
-    let read = |name: &str| {
-        let path = dir.join(name);
-        fs::read_to_string(&path).map_err(|source| TapeError::Unreadable { path, source })
-    };
-    let mut label: Label = serde_json::from_str(&read("call.json")?)
-        .map_err(|source| TapeError::Label { path: dir.join("call.json"), source })?;
-    let heard = wav::read(&dir.join("heard.wav"))?;
-    let mut heard: &[i16] = &heard.samples;
+    if update && tape.is_sealed() {
+        return Err(TapeError::Sealed { path: tape.path("outputs.jsonl") });
+    }
+    let mut label = tape.label()?;
+    let heard = tape.sound("heard")?;
+    let mut heard: &[i16] = &heard;
     let mut core = new_core(&label).map_err(TapeError::Core)?;
     let mut lines = OutputLines::default();
     let mut found = String::new();
@@ -115,9 +102,9 @@ pub fn replay(
         Ok(())
     };
     let mut inputs = 0;
-    for (n, text) in read("inputs.jsonl")?.lines().enumerate() {
+    for (n, text) in tape.text("inputs.jsonl")?.lines().enumerate() {
         let line: InputLine = serde_json::from_str(text).map_err(|source| TapeError::Line {
-            path: dir.join("inputs.jsonl"),
+            path: tape.path("inputs.jsonl"),
             line: n + 1,
             source,
         })?;
@@ -135,20 +122,20 @@ pub fn replay(
         }
     }
     let Ok(()) = lines.finish(&mut put);
-    let expected = read("outputs.jsonl")?;
+    let expected = tape.text("outputs.jsonl")?;
     let difference = first_difference(&expected, &found);
     if update && difference.is_some() {
         label.outputs_sha256 = super::format::hex(&<sha2::Sha256 as sha2::Digest>::digest(found.as_bytes()));
         let write = |name: &str, bytes: &[u8]| {
-            let path = dir.join(name);
-            fs::write(&path, bytes).map_err(|source| TapeError::Unreadable { path, source })
+            let path = tape.path(name);
+            fs::write(&path, bytes).map_err(|source| FolderError::File { path, source })
         };
         write("outputs.jsonl", found.as_bytes())?;
         let label = serde_json::to_vec_pretty(&label).map_err(TapeError::Core)?;
         write("call.json", &label)?;
     }
     Ok(Outcome {
-        tape: dir.to_owned(),
+        tape: tape.dir().to_owned(),
         inputs,
         lines: found.lines().count(),
         identical: difference.is_none(),

@@ -81,6 +81,9 @@ impl House {
         config.audit.journal = folder.join("audit-journal");
         config.audit.database_url = Some(database_url.into());
         config.tape.dir.clone_from(&args.tape);
+        // The callers are nobody, and a sample has no notice.
+        config.tape.notice_ru.clear();
+        config.tape.notice_en.clear();
         config.hearing.whisper.model = samples.join("stt-demo/ggml-tires-q5_0.bin");
         let figures = telemetry::Figures::install()?;
         tokio::spawn(figures.clone().keep_up());

@@ -114,6 +114,9 @@ impl Seen {
                 line(at, "", &format!("  (fell back from {from} to {to}: {why})"))
             }
             Note::Switched { language } => line(at, "", &format!("  (language: {})", language.code())),
+            Note::RecordingTold => line(at, "", "  (the caller has been told of the recording)"),
+            Note::RecordingRefused => line(at, "", "  (the call is not recorded)"),
+            Note::CardHeard { .. } => line(at, "heard", "(a card's number; not kept)"),
             Note::TurnBegan { .. } | Note::Said { .. } => {}
         }
     }

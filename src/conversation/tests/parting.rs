@@ -148,7 +148,7 @@ fn a_call_that_comes_back_is_not_greeted_anew_and_is_served_on() {
         assert_eq!(stage.last_said().trim(), "Of course.");
         let request = seen.borrow_mut().take().expect("the thinker was asked");
         assert!(request.briefing.nobody_answered && request.briefing.identified);
-        let told = format!("{:?}", request.history);
+        let told = serde_json::to_string(&request.history).expect("JSON");
         assert!(told.contains("none answered"), "the thinker knows why the caller is back: {told}");
         // They may ask again; how often is the registry's business.
         asks_for_a_person(&mut stage, language);

@@ -41,9 +41,9 @@ impl Stage {
         Self::answered(thinker, shop, Language::English, false)
     }
 
-    /// A call in this language, which no person answered if it is `returning`.
-    pub(super) fn answered(thinker: Thinker, shop: Shop, language: Language, returning: bool) -> Self {
-        let mut stage = Self {
+    /// A stage whose call is still to be answered.
+    pub(super) fn unanswered(thinker: Thinker, shop: Shop) -> Self {
+        Self {
             core: Conversation::new(Arc::new(Settings::default())),
             now: 0,
             wake: None,
@@ -58,7 +58,12 @@ impl Stage {
             idle_digest: Vec::new(),
             held: None,
             mute: false,
-        };
+        }
+    }
+
+    /// A call in this language, which no person answered if it is `returning`.
+    pub(super) fn answered(thinker: Thinker, shop: Shop, language: Language, returning: bool) -> Self {
+        let mut stage = Self::unanswered(thinker, shop);
         stage.input(Input::Answered {
             caller: Answer {
                 call: CallId(uuid::Uuid::from_u128(7)),
@@ -68,6 +73,7 @@ impl Stage {
                 today: "2026-11-21".parse().expect("a date"),
                 seed: 1,
                 returning,
+                recording: None,
             },
         });
         let number = PresentedNumber::Number("+375291234567".to_owned().try_into().expect("a number"));
@@ -92,7 +98,9 @@ impl Stage {
     }
 
     pub(super) fn carry_out(&mut self, output: Output) -> Vec<Input> {
-        self.idle_digest.push(format!("{} {output:?}", self.now));
+        // As it is stored: what is shown of words is their length alone.
+        let output_as_stored = serde_json::to_string(&output).expect("JSON");
+        self.idle_digest.push(format!("{} {output_as_stored}", self.now));
         match output {
             Output::Play { frame } => {
                 self.frames.push((self.now, frame.0.iter().any(|s| *s != 0)));
@@ -144,7 +152,7 @@ impl Stage {
             Output::Note { note } => {
                 match &note {
                     Note::Saying { text, .. } => self.said.push(text.clone()),
-                    Note::Understood { .. } => {
+                    Note::Understood { .. } | Note::CardHeard { .. } => {
                         self.lines.pop_front();
                     }
                     _ => {}

@@ -90,10 +90,12 @@ struct Shared {
 }
 
 /// The part of an answer that every server gives.
-#[derive(Debug, Deserialize)]
+#[derive(Deserialize)]
 struct Answer {
     text: String,
 }
+
+masked!(Answer);
 
 impl OpenAi {
     /// An engine that talks to the server from this runtime.

@@ -15,6 +15,7 @@ use crate::orders::{
     Confirmation, Currency, Delivery, DeliveryTerms, Money, Order, OrderLine, OrderStatus, OrderSummary,
     PickupPoint, Product,
 };
+use crate::telemetry::impersonal;
 
 mod amount;
 mod problem;
@@ -39,7 +40,7 @@ pub struct FormError {
 
 fn read<T: DeserializeOwned>(expected: &'static str, body: &[u8]) -> Result<T, FormError> {
     serde_json::from_slice(body)
-        .map_err(|error| FormError { expected, found: clip(&error.to_string(), MAX_DETAIL) })
+        .map_err(|error| FormError { expected, found: impersonal(&error.to_string(), MAX_DETAIL) })
 }
 
 #[derive(Deserialize)]

@@ -26,7 +26,7 @@ pub(crate) enum Command {
 }
 
 /// The body of a confirmation.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Confirmation {
     #[schema(schema_with = payment_methods)]
@@ -37,6 +37,8 @@ pub(crate) struct Confirmation {
     #[serde(default = "yes")]
     pub(crate) send_sms_confirmation: bool,
 }
+
+masked!(Confirmation);
 
 fn yes() -> bool {
     true

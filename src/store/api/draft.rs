@@ -17,7 +17,7 @@ use crate::store::stock::{out_of_stock, short_line};
 use crate::store::transition::{self, Context, Opening};
 
 /// The body of `POST /orders`.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NewOrder {
     #[schema(min_items = 1, max_items = 50)]
@@ -34,6 +34,8 @@ pub(crate) struct NewOrder {
     #[schema(max_length = 200)]
     call_id: Option<String>,
 }
+
+masked!(NewOrder);
 
 /// So many pieces of one product.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -16,7 +16,7 @@ use crate::store::state::Event;
 use crate::store::transition::{Context, Step};
 
 /// The body of `PATCH /orders/{id}/delivery`, and the question of `GET /delivery/calculate`.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Destination {
     pub(crate) delivery_type: DeliveryType,
@@ -28,6 +28,8 @@ pub(crate) struct Destination {
     /// Needed for pick-up.
     pub(crate) pickup_point_id: Option<Uuid>,
 }
+
+masked!(Destination);
 
 /// How an order reaches its buyer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]

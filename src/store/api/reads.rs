@@ -22,7 +22,7 @@ use crate::store::places::{self, PointView};
 use crate::store::problem::{Code, Fault, Problem};
 use crate::store::state;
 
-#[derive(Debug, Deserialize, IntoParams)]
+#[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct OrderQuestion {
     /// The buyer's telephone number, in any usual spelling. This or `order_number` is needed.
@@ -38,6 +38,8 @@ pub(crate) struct OrderQuestion {
     #[param(nullable = false, minimum = 1, maximum = 100)]
     limit: Option<i64>,
 }
+
+masked!(OrderQuestion);
 
 #[derive(FromRow)]
 struct Found {

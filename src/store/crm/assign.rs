@@ -28,7 +28,7 @@ use crate::store::state::Event;
 use crate::store::transition::{Context, Step};
 
 /// Who takes which order.
-#[derive(Clone, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Assign {
     pub(super) order_id: OrderRef,
@@ -41,6 +41,8 @@ pub(crate) struct Assign {
     /// The day on whose page it goes.
     pub(super) date: NaiveDate,
 }
+
+masked!(Assign);
 
 /// An order by its number in the CRM, or by its UUID.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,7 +138,7 @@ pub(crate) struct Assigned {
 }
 
 /// An order on a manager's page.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Assignment {
     order_id: i64,
@@ -146,6 +148,8 @@ pub(crate) struct Assignment {
     date: NaiveDate,
     assigned_at: DateTime<Utc>,
 }
+
+masked!(Assignment);
 
 /// Takes an order out of the pool, onto a manager's page. Whoever has it already gets the same answer again.
 #[utoipa::path(

@@ -26,7 +26,7 @@ use crate::store::order::OrderRow;
 use crate::store::problem::{Code, Fault, Problem, ProblemDocument};
 
 /// An order from the website.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct WebsiteOrder {
     /// This or `customerPhone` is needed.
@@ -46,8 +46,10 @@ pub(crate) struct WebsiteOrder {
     items: Option<Vec<NewItem>>,
 }
 
+masked!(WebsiteOrder);
+
 /// An order that a manager writes down.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CrmOrder {
     /// This or `customerPhone` is needed.
@@ -69,6 +71,8 @@ pub(crate) struct CrmOrder {
     #[schema(max_items = 50)]
     items: Option<Vec<NewItem>>,
 }
+
+masked!(CrmOrder);
 
 /// The same with at least one line.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -227,7 +231,7 @@ pub(crate) async fn materials(State(app): State<App>, principal: Principal) -> R
 }
 
 /// An order as the CRM shows it.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Order {
     /// The CRM's own number of it, from 1.
@@ -254,6 +258,8 @@ pub(crate) struct Order {
     currency: String,
     created_at: DateTime<Utc>,
 }
+
+masked!(Order);
 
 /// A line of an order.
 #[derive(Debug, FromRow, Serialize, ToSchema)]

@@ -19,7 +19,7 @@ use crate::store::problem::{Fault, Problem, ProblemDocument};
 use crate::store::transition::Context;
 
 /// A photograph that came to the bot.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PhotoOrder {
     /// Who sent it, as Telegram names them.
@@ -38,6 +38,8 @@ pub(crate) struct PhotoOrder {
     /// `pending` by default.
     status: Option<Readiness>,
 }
+
+masked!(PhotoOrder);
 
 /// How far the bot has come with it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]

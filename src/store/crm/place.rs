@@ -18,7 +18,7 @@ use crate::store::state::Event;
 use crate::store::transition::{self, Context, Opening};
 
 /// A new order, whoever sends it.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Placing {
     /// `website` or `crm`.
     pub(super) source: &'static str,
@@ -33,6 +33,8 @@ pub(super) struct Placing {
     pub(super) items: Vec<NewItem>,
     pub(super) must_have_items: bool,
 }
+
+masked!(Placing);
 
 impl Placing {
     /// Everything about it that can be wrong without looking at the shop, all at once; texts are trimmed and the

@@ -35,7 +35,7 @@ pub(crate) struct PoolQuestion {
 }
 
 /// One order of the pool.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Entry {
     /// The number by which it is assigned.
@@ -65,14 +65,18 @@ pub(crate) struct Entry {
     pub(super) assignee: Option<Assignee>,
 }
 
+masked!(Entry);
+
 /// A manager who has taken an order, and the day on whose page it stands.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow, Serialize, ToSchema)]
+#[derive(Clone, PartialEq, Eq, FromRow, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Assignee {
     pub(super) user_id: Uuid,
     pub(super) user_name: String,
     pub(super) date: NaiveDate,
 }
+
+masked!(Assignee);
 
 /// The pool's three lists.
 #[derive(Debug, Serialize, ToSchema)]
@@ -250,7 +254,7 @@ pub(crate) struct PageQuestion {
 }
 
 /// A manager's page of one day.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct DayPage {
     user_id: Uuid,
@@ -260,6 +264,8 @@ pub(crate) struct DayPage {
     /// In the order in which they were taken.
     orders: Vec<Entry>,
 }
+
+masked!(DayPage);
 
 /// The orders that a manager has taken for a day.
 #[utoipa::path(

@@ -20,7 +20,7 @@ use crate::store::state::{Event, State};
 use crate::store::transition::{Context, Note, Step};
 
 /// Where an order goes, and what the history is to say of it.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = OrderStatusUpdate)]
 struct StatusUpdate {
@@ -34,6 +34,8 @@ struct StatusUpdate {
     #[schema(example = "Заказ передан в службу доставки. Трек-номер: RU123456789")]
     notes: Option<String>,
 }
+
+masked!(StatusUpdate);
 
 /// What the database's column holds; PostgreSQL counts characters, and so does this.
 const MAX_ACTOR_CHARS: usize = 255;

@@ -34,7 +34,7 @@ pub(super) async fn statuses(conn: &mut PgConnection) -> sqlx::Result<Vec<Status
 }
 
 /// An order whole.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = Order)]
 pub(super) struct OrderView {
     pub(super) id: Uuid,
@@ -62,6 +62,8 @@ pub(super) struct OrderView {
     updated_at: DateTime<Utc>,
 }
 
+masked!(OrderView);
+
 /// A line of an order.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = OrderLine)]
@@ -75,7 +77,7 @@ struct LineView {
 }
 
 /// Where an order goes.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[schema(as = OrderDelivery)]
 struct DeliveryView {
     /// `delivery` to the door, or `pickup`.
@@ -87,6 +89,8 @@ struct DeliveryView {
     cost: Amount,
     estimated_delivery: Option<NaiveDate>,
 }
+
+masked!(DeliveryView);
 
 /// The newest payment of an order.
 #[derive(Debug, Serialize, ToSchema)]
@@ -154,7 +158,7 @@ impl From<order::DeliveryView> for DeliveryView {
 }
 
 /// One row of an order's history.
-#[derive(Debug, FromRow, Serialize, ToSchema)]
+#[derive(FromRow, Serialize, ToSchema)]
 #[schema(as = OrderStatusChange)]
 pub(super) struct ChangeView {
     id: i64,
@@ -168,3 +172,5 @@ pub(super) struct ChangeView {
     actor_details: Option<String>,
     notes: Option<String>,
 }
+
+masked!(ChangeView);

@@ -56,7 +56,7 @@ enum Channel {
 }
 
 /// A message to be sent.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct NewNotification {
     channel: Channel,
@@ -75,6 +75,8 @@ struct NewNotification {
     #[schema(value_type = Object, example = json!({"orderNumber": "ORD-20260214-4521", "language": "ru"}))]
     variables: Map<String, Value>,
 }
+
+masked!(NewNotification);
 
 /// What became of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema, sqlx::Type)]
@@ -98,7 +100,7 @@ struct Queued {
 }
 
 /// A message and what became of it.
-#[derive(Debug, FromRow, Serialize, ToSchema)]
+#[derive(FromRow, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct Notification {
     notification_id: Uuid,
@@ -111,6 +113,8 @@ struct Notification {
     #[serde(skip_serializing_if = "Option::is_none")]
     error_message: Option<String>,
 }
+
+masked!(Notification);
 
 /// The header of a message that must not be sent twice.
 #[derive(Debug, IntoParams)]

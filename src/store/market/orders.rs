@@ -171,7 +171,7 @@ async fn reserve(
 }
 
 /// How to pay; the card or number of the order when nothing is said.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct PayBody {
     method: Option<Means>,
@@ -180,6 +180,8 @@ struct PayBody {
     card_token: Option<String>,
     phone: Option<String>,
 }
+
+masked!(PayBody);
 
 /// Pays a reserved order. What becomes of it is seen in the order.
 #[utoipa::path(post, path = "/api/v1/orders/{id}/pay", request_body = PayBody, security(("bearer" = [])),
@@ -221,12 +223,14 @@ async fn confirm(
 }
 
 /// Why an order is cancelled.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CancelBody {
     #[schema(min_length = 1, max_length = 500)]
     reason: String,
 }
+
+masked!(CancelBody);
 
 /// Cancels an order: its goods and its money go back.
 #[utoipa::path(post, path = "/api/v1/orders/{id}/cancel", request_body = CancelBody, security(("bearer" = [])),

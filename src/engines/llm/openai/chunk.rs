@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::unthink::Unthink;
+use crate::telemetry::impersonal;
 
 /// Tool calls of one answer, and bytes of one call's arguments; beyond them the answer is refused. Chosen: nothing
 /// sensible comes near.
@@ -31,13 +32,15 @@ struct Choice {
     finish_reason: Option<String>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 struct Delta {
     content: Option<String>,
     refusal: Option<String>,
     tool_calls: Option<Vec<CallDelta>>,
 }
+
+masked!(Delta);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -47,21 +50,25 @@ struct CallDelta {
     function: Option<FunctionDelta>,
 }
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 struct FunctionDelta {
     name: Option<String>,
     arguments: Option<Value>,
 }
 
+masked!(FunctionDelta);
+
 /// A tool call, whole.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Call {
     /// As the server named it; may be empty.
     pub(super) id: String,
     pub(super) tool: String,
     pub(super) arguments: String,
 }
+
+masked!(Call);
 
 /// Why an answer is no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -99,7 +106,7 @@ impl Answer {
         if let Some(error) = chunk.error.filter(|e| !e.is_null()) {
             let text =
                 error.get("message").and_then(Value::as_str).map_or_else(|| error.to_string(), str::to_owned);
-            return Err(StreamFault::Reported(text.chars().take(300).collect()));
+            return Err(StreamFault::Reported(impersonal(&text, 300)));
         }
         let mut words = String::new();
         for choice in chunk.choices.into_iter().filter(|choice| choice.index.unwrap_or(0) == 0) {

@@ -7,7 +7,7 @@ use crate::language::{Language, numerals};
 use super::places::capitalised;
 
 /// What was said of an address.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct AddressPart {
     /// `улица Ленина`, `Main Street`.
     pub(super) street: Option<String>,
@@ -16,6 +16,8 @@ pub(super) struct AddressPart {
     /// `apartment 5`; Russian has it in `house`.
     pub(super) flat: Option<String>,
 }
+
+masked!(AddressPart);
 
 impl AddressPart {
     /// The whole address, once street and house are known.

@@ -38,7 +38,7 @@ pub(super) struct Context<'a> {
 }
 
 /// What was said.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Heard {
     pub(super) intent: Option<Intent>,
     pub(super) answer: Option<Answer>,
@@ -69,6 +69,8 @@ pub(super) struct Heard {
     /// A day or hour was wished for.
     pub(super) day: bool,
 }
+
+masked!(Heard);
 
 impl Heard {
     pub(super) fn of(text: &str, context: &Context<'_>) -> Self {

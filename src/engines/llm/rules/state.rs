@@ -18,7 +18,6 @@ use super::phrases::{self, Ask};
 use super::wish::Wish;
 
 /// Everything that was said and done, as far as it still counts.
-#[derive(Debug)]
 pub(super) struct State<'a> {
     pub(super) request: &'a Completion,
     /// Under which words each of the products last found is known, in their order.
@@ -65,6 +64,8 @@ pub(super) struct State<'a> {
     pub(super) result: Option<(ToolName, Value)>,
     drafted: bool,
 }
+
+masked!(State<'a>);
 
 impl<'a> State<'a> {
     pub(super) fn of(request: &'a Completion, lexicon: &Lexicon) -> Self {

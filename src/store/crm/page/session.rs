@@ -20,7 +20,6 @@ pub(super) const LANGUAGE: &str = "orderline_lang";
 const KEPT_S: u32 = 12 * 3600;
 
 /// A manager who has signed in.
-#[derive(Debug)]
 pub(super) struct Session {
     pub(super) principal: Principal,
     pub(super) user: Uuid,
@@ -29,6 +28,8 @@ pub(super) struct Session {
     /// What every form of this session brings along.
     pub(super) form: SecretString,
 }
+
+masked!(Session);
 
 /// What a token is good for.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::storage::User;
 
 /// A registration by e-mail address.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RegisterEmail {
     #[schema(min_length = 1, max_length = 100)]
@@ -23,8 +23,10 @@ pub(crate) struct RegisterEmail {
     pub(crate) password: SecretString,
 }
 
+masked!(RegisterEmail);
+
 /// A registration by telephone number.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RegisterPhone {
     #[schema(min_length = 1, max_length = 100)]
@@ -39,8 +41,10 @@ pub(crate) struct RegisterPhone {
     pub(crate) password: SecretString,
 }
 
+masked!(RegisterPhone);
+
 /// A sign-in by e-mail address.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct LoginEmail {
     #[schema(format = "email", max_length = 254)]
@@ -49,8 +53,10 @@ pub(crate) struct LoginEmail {
     pub(crate) password: SecretString,
 }
 
+masked!(LoginEmail);
+
 /// A sign-in by telephone number.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct LoginPhone {
     #[schema(example = "+79161234567", max_length = 64)]
@@ -58,6 +64,8 @@ pub(crate) struct LoginPhone {
     #[schema(value_type = String, format = "password", min_length = 1, max_length = 128)]
     pub(crate) password: SecretString,
 }
+
+masked!(LoginPhone);
 
 /// A refresh token, to be exchanged or to be ended.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -68,23 +76,27 @@ pub(crate) struct RefreshToken {
 }
 
 /// An e-mail address.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct EmailOnly {
     #[schema(format = "email", max_length = 254)]
     pub(crate) email: String,
 }
 
+masked!(EmailOnly);
+
 /// A telephone number.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PhoneOnly {
     #[schema(example = "+79161234567", max_length = 64)]
     pub(crate) phone: String,
 }
 
+masked!(PhoneOnly);
+
 /// The code that came to an e-mail address.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct EmailCode {
     #[schema(format = "email", max_length = 254)]
@@ -93,8 +105,10 @@ pub(crate) struct EmailCode {
     pub(crate) code: String,
 }
 
+masked!(EmailCode);
+
 /// The code that came to a telephone number.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct PhoneCode {
     #[schema(example = "+79161234567", max_length = 64)]
@@ -102,6 +116,8 @@ pub(crate) struct PhoneCode {
     #[schema(pattern = "^[0-9]{6}$", example = "123456")]
     pub(crate) code: String,
 }
+
+masked!(PhoneCode);
 
 /// A password for another.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -114,7 +130,7 @@ pub(crate) struct PasswordChange {
 }
 
 /// Whose password is forgotten: one of the two.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ResetRequest {
     #[schema(format = "email", max_length = 254)]
@@ -122,6 +138,8 @@ pub(crate) struct ResetRequest {
     #[schema(example = "+79161234567", max_length = 64)]
     pub(crate) phone: Option<String>,
 }
+
+masked!(ResetRequest);
 
 /// The token that came, and the new password.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -134,7 +152,7 @@ pub(crate) struct ResetConfirm {
 }
 
 /// Other names; what is absent stays.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ProfileChange {
     /// One's own, if given.
@@ -145,8 +163,10 @@ pub(crate) struct ProfileChange {
     pub(crate) last_name: Option<String>,
 }
 
+masked!(ProfileChange);
+
 /// A user's profile.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Profile {
     pub(crate) id: Uuid,
@@ -157,6 +177,8 @@ pub(crate) struct Profile {
     email_verified: bool,
     phone_verified: bool,
 }
+
+masked!(Profile);
 
 impl From<User> for Profile {
     fn from(user: User) -> Self {

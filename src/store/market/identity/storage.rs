@@ -9,7 +9,7 @@ use super::rules::Login;
 pub(crate) mod proofs;
 
 /// An account.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, FromRow)]
 pub(crate) struct User {
     pub(crate) id: Uuid,
     pub(crate) first_name: String,
@@ -22,6 +22,8 @@ pub(crate) struct User {
     pub(crate) language: Option<String>,
 }
 
+masked!(User);
+
 impl User {
     /// What a new password must not contain.
     pub(crate) fn logins(&self) -> Vec<&str> {
@@ -30,7 +32,6 @@ impl User {
 }
 
 /// An account to be opened.
-#[derive(Debug)]
 pub(crate) struct NewUser<'a> {
     pub(crate) first_name: &'a str,
     pub(crate) last_name: &'a str,
@@ -38,6 +39,8 @@ pub(crate) struct NewUser<'a> {
     pub(crate) language: Option<&'a str>,
     pub(crate) password_phc: &'a str,
 }
+
+masked!(NewUser<'a>);
 
 /// The account of an address or number. An address has a sign that no number has: one placeholder serves both columns.
 pub(crate) async fn find(db: impl PgExecutor<'_>, login: &Login) -> sqlx::Result<Option<User>> {

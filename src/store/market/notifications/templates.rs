@@ -10,13 +10,14 @@ use crate::store::state::Template;
 use crate::store::text::{self, Notice, Subject};
 
 /// A message in the words in which it leaves.
-#[derive(Debug)]
 pub(super) struct Written {
     pub(super) template: &'static str,
     pub(super) tongue: Tongue,
     pub(super) subject: String,
     pub(super) body: String,
 }
+
+masked!(Written);
 
 /// What the shop writes about an order; its own messages use them too.
 const ABOUT_ORDERS: [Template; 5] =

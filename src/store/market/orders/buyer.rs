@@ -7,7 +7,6 @@ use crate::store::problem::{Code, Fault, Problem};
 use crate::store::transition::Context;
 
 /// Who orders, and where the shop reaches them.
-#[derive(Debug)]
 pub(crate) struct Profile {
     /// The row among the customers.
     pub(crate) customer: Uuid,
@@ -17,6 +16,8 @@ pub(crate) struct Profile {
     pub(crate) phone: Option<String>,
     pub(crate) email: Option<String>,
 }
+
+masked!(Profile);
 
 #[derive(FromRow)]
 struct User {

@@ -24,7 +24,7 @@ use crate::store::stock::{out_of_stock, short_line};
 use crate::store::transition::{self, Context, Opening};
 
 /// What a buyer orders: one piece of `productId`, or `items`.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = NewMarketOrder)]
 pub(crate) struct NewOrder {
@@ -45,6 +45,8 @@ pub(crate) struct NewOrder {
     phone: Option<String>,
 }
 
+masked!(NewOrder);
+
 /// A line.
 #[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -61,7 +63,6 @@ const MAX_LINES: usize = 50;
 const MAX_QUANTITY: i32 = 999;
 
 /// A buyer's order, read and good in itself.
-#[derive(Debug)]
 pub(crate) struct Place {
     user: Uuid,
     items: Vec<Item>,
@@ -71,6 +72,8 @@ pub(crate) struct Place {
     street: String,
     source: Option<Source>,
 }
+
+masked!(Place);
 
 impl NewOrder {
     /// Everything about it that can be wrong without looking at the shop; lines of one product are put together.

@@ -56,7 +56,7 @@ pub(crate) struct LineView {
 }
 
 /// An order.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = MarketOrder)]
 pub(crate) struct OrderView {
@@ -87,6 +87,8 @@ pub(crate) struct OrderView {
     #[serde(skip)]
     pub(crate) version: i32,
 }
+
+masked!(OrderView);
 
 /// What a new order is answered with.
 #[derive(Debug, Serialize, ToSchema)]
@@ -179,13 +181,15 @@ const OWN: &str =
     "(o.customer_id = $1 or o.customer_phone = $2) and o.state <> 'draft' and o.expires_at is null ";
 
 /// Whose orders are looked for.
-#[derive(Clone, Debug, FromRow)]
+#[derive(Clone, FromRow)]
 pub(crate) struct Owner {
     /// The user's row among the customers, once there is one.
     customer_id: Option<Uuid>,
     /// Verified.
     phone: Option<String>,
 }
+
+masked!(Owner);
 
 impl Owner {
     /// What belongs to a user.

@@ -13,7 +13,7 @@ use crate::store::money::Amount;
 use crate::store::problem::{Code, Fault, Problem};
 
 /// Money to be taken.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct NewPayment {
     pub(crate) order_id: Uuid,
@@ -29,6 +29,8 @@ pub(crate) struct NewPayment {
     /// For `phone`.
     phone: Option<String>,
 }
+
+masked!(NewPayment);
 
 impl NewPayment {
     /// Where the money comes from.
