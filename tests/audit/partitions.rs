@@ -19,7 +19,7 @@ async fn old_call(pool: &PgPool, journal: u128, ordinal: u64, times: &[&str]) ->
         .bind(journal)
         .bind(ordinal as i64)
         .bind(started_at)
-        .bind(&genesis.hash().as_bytes()[..])
+        .bind(genesis.hash().as_bytes())
         .execute(pool)
         .await
         .unwrap();
@@ -47,8 +47,8 @@ async fn old_call(pool: &PgPool, journal: u128, ordinal: u64, times: &[&str]) ->
         .bind(record.at)
         .bind(kind.name())
         .bind(&record.entry.body)
-        .bind(&record.prev.as_bytes()[..])
-        .bind(&record.hash.as_bytes()[..])
+        .bind(record.prev.as_bytes())
+        .bind(record.hash.as_bytes())
         .execute(pool)
         .await
         .unwrap();
