@@ -127,7 +127,9 @@ async fn holds(pool: &PgPool, told: &[Said]) -> bool {
 }
 
 /// Kills of the store; each leaves requests that nobody answers.
-const STORE_KILLS: usize = 8;
+const STORE_KILLS: usize = 4;
+/// Drafts between two kills: the breaker has closed, and calls are at each of their steps.
+const DRAFTS_BETWEEN: usize = 25;
 
 #[test]
 fn a_store_that_is_killed_again_and_again_makes_what_was_told_and_nothing_else() {
@@ -148,8 +150,14 @@ fn a_store_that_is_killed_again_and_again_makes_what_was_told_and_nothing_else()
         };
         let mut child = Running::start(&script, "");
         child.says("ready", Duration::from_secs(60)).await.expect("it starts");
-        for _ in 0..STORE_KILLS {
-            tokio::time::sleep(Duration::from_millis(300 + random.below(700))).await;
+        for kills in 1..=STORE_KILLS {
+            let drafts = || said(&child.so_far()).iter().filter(|said| said.outcome == "drafted").count();
+            let began = Instant::now();
+            while drafts() < kills * DRAFTS_BETWEEN {
+                assert!(began.elapsed() < Duration::from_secs(60), "orders are taken again");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(random.below(300))).await;
             store.kill().await.unwrap();
             let (next, address) = orderline_store(&shop.url).await;
             store = next;

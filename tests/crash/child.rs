@@ -388,7 +388,7 @@ pub(crate) async fn whole_call(server: &Server, product: Uuid, turn: u32, pause:
     let mut call = Call::begin(server, id, phone, product);
     if let Some(order) = call.create().await {
         tokio::time::sleep(pause).await;
-        if turn % 4 == 0 {
+        if turn.is_multiple_of(4) {
             call.cancel(&order).await;
         } else if let Some(order) = call.deliver(&order).await {
             match turn % 4 {
