@@ -155,7 +155,7 @@ async fn main() -> Outcome {
             }
             _ => {}
         }
-        if tick % 12 == 0 {
+        if tick.is_multiple_of(12) {
             let tally = shared.tally.lock().unwrap_or_else(PoisonError::into_inner);
             println!(
                 "  {:>5.0} s  {} calls, {} MiB, answers median {} ms",
