@@ -82,11 +82,12 @@ async fn a_server_whose_disk_is_nearly_full_tells_of_orders_and_politely_takes_n
     // Reads are journaled and told; this caller has no order yet.
     assert!(told.answer(1).contains("заказ"), "{told}");
     assert!(told.said().contains("оператор"), "who could not order is offered a person\n{told}");
-    let kinds: Vec<_> = orderline::audit::show::from_journal(&house.journal(), Some(orderline::ids::CallId(told.call)))
-        .unwrap()
-        .into_iter()
-        .map(|record| record.entry.kind)
-        .collect();
+    let kinds: Vec<_> =
+        orderline::audit::show::from_journal(&house.journal(), Some(orderline::ids::CallId(told.call)))
+            .unwrap()
+            .into_iter()
+            .map(|record| record.entry.kind)
+            .collect();
     assert!(kinds.contains(&orderline::audit::EntryKind::Read), "{kinds:?}");
     assert!(!kinds.contains(&orderline::audit::EntryKind::Intent), "{kinds:?}");
     close(shop, house).await;

@@ -32,6 +32,8 @@ mod invariants;
 mod kills;
 #[path = "crash/matrix.rs"]
 mod matrix;
+#[path = "crash/operator.rs"]
+mod operator;
 #[path = "crash/power.rs"]
 mod power;
 #[path = "crash/process.rs"]
