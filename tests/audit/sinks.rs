@@ -108,6 +108,42 @@ async fn a_file_that_cannot_be_written_gets_every_head_when_it_can() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_a_crash_cut_off_outside_is_written_again_and_is_no_finding() {
+    use orderline::audit::verify::{Sources, verify};
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("heads-outside");
+    let settings = with(folder.path(), HeadSinks { file: Some(file.clone()), ..HeadSinks::default() });
+    let (journal, _) = Journal::open(&settings).unwrap();
+    heads(&journal, 1..=3).await;
+    journal.shutdown().await.unwrap();
+    let own = std::fs::read_to_string(settings.journal.join("heads")).unwrap();
+    let third = notes(&settings)[2].clone();
+    let before = own.len() - third.len() - 1;
+    for cut in [1, 20, third.len() / 2, third.find("\n\n").unwrap() + 2, third.len() - 3, third.len()] {
+        // The machine stopped in the middle of the third; the watermark stands before it.
+        std::fs::write(&file, &own[..before + cut]).unwrap();
+        std::fs::write(settings.journal.join("heads.file.sent"), before.to_string()).unwrap();
+        let (journal, _) = Journal::open(&settings).unwrap();
+        let sinks = Sinks::spawn(&journal, &settings).unwrap();
+        soon("the third head", || std::fs::read_to_string(&file).unwrap()[before + cut..].contains(&third))
+            .await;
+        sinks.stop().await;
+        journal.shutdown().await.unwrap();
+        let sources = || Sources {
+            journal: Some(settings.journal.clone()),
+            heads: Some(file.clone()),
+            ..Sources::default()
+        };
+        let report = verify(sources()).await.unwrap();
+        assert!(report.is_good(), "cut after {cut}: {report}");
+        // Anything else between two heads is one.
+        let copy = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{}x\n{}", &copy[..before], &copy[before..])).unwrap();
+        assert!(!verify(sources()).await.unwrap().is_good(), "cut after {cut}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn syslog_gets_each_head_as_one_message_over_udp_and_over_a_unix_socket() {
     let folder = tempfile::tempdir().unwrap();
     let udp = UdpSocket::bind("127.0.0.1:0").await.unwrap();

@@ -128,13 +128,18 @@ pub(crate) fn end(path: &Path) -> io::Result<End> {
 pub(crate) fn split(text: &str) -> (Vec<&str>, &str) {
     let mut notes = Vec::new();
     let mut rest = text;
-    while let Some(middle) = rest.find("\n\n") {
-        let Some(end) = rest[middle + 2..].find("\n\n") else { break };
-        let end = middle + 2 + end;
-        notes.push(&rest[..end + 1]);
-        rest = &rest[end + 2..];
+    while let Some(note) = first(rest) {
+        notes.push(note);
+        rest = &rest[note.len() + 1..];
     }
     (notes, rest)
+}
+
+/// What stands where a file's first note does: its text, an empty line, its signatures; an empty line follows.
+pub(crate) fn first(text: &str) -> Option<&str> {
+    let middle = text.find("\n\n")? + 2;
+    let end = middle + text[middle..].find("\n\n")?;
+    Some(&text[..end + 1])
 }
 
 /// More than the largest note: two signatures and three keys are some 1,200 bytes.

@@ -205,10 +205,19 @@ fn syslog(node: &str, note: &str) -> String {
     format!("<109>1 {at} {host} orderline {id} audit-head - {}", note.replace('\n', "\\n"))
 }
 
+/// Adds a note on a line of its own, also where a crash has cut off the one before it. Nothing is ever taken back: the
+/// medium may not allow it.
 fn append(path: &Path, text: &str) -> io::Result<()> {
     use std::io::Write as _;
-    use std::os::unix::fs::OpenOptionsExt as _;
-    let mut file = std::fs::OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
+    use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+    let mut file = std::fs::OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+    let mut last = [b'\n'];
+    if let Some(at) = file.metadata()?.len().checked_sub(1) {
+        file.read_exact_at(&mut last, at)?;
+    }
+    if last != [b'\n'] {
+        file.write_all(b"\n")?;
+    }
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

@@ -118,16 +118,10 @@ pub(super) fn outside(
 ) -> io::Result<()> {
     let bytes = std::fs::read(path)?;
     let text = String::from_utf8_lossy(&bytes);
-    let (notes, rest) = file::split(&text);
     let mut journals: BTreeMap<Uuid, Vec<(u64, Digest, &str)>> = BTreeMap::new();
-    let mut unreadable = u64::from(!rest.trim().is_empty());
-    for whole in notes {
-        let read = Note::parse(whole).and_then(|note| Checkpoint::parse(&note.text));
-        let journal = |says: &Checkpoint| says.origin.rsplit('/').next().and_then(|id| id.parse().ok());
-        match read.ok().and_then(|says| Some((journal(&says)?, says.n))) {
-            Some((journal, n)) => journals.entry(journal).or_default().push((n, note_hash(whole), whole)),
-            None => unreadable += 1,
-        }
+    let (notes, unreadable) = pieces(&text);
+    for (whole, journal, n) in notes {
+        journals.entry(journal).or_default().push((n, note_hash(whole), whole));
     }
     let found = |place, reason, detail: String, report: &mut Report| {
         report.found(Finding { place, call: None, seq: None, reason, detail });
@@ -188,4 +182,30 @@ pub(super) fn outside(
         }
     }
     Ok(())
+}
+
+/// The notes of a copy, each with its journal and number, and how many pieces are none. A note that a crash cut off was
+/// written once more behind its beginning: that beginning is no finding.
+fn pieces(text: &str) -> (Vec<(&str, Uuid, u64)>, u64) {
+    let (mut notes, mut unreadable) = (Vec::new(), 0);
+    // Where the piece that could not be read yet begins, and where reading is tried.
+    let (mut from, mut at) = (0, 0);
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let read = file::first(rest).and_then(|whole| {
+            let says = Note::parse(whole).and_then(|note| Checkpoint::parse(&note.text)).ok()?;
+            Some((whole, says.origin.rsplit('/').next()?.parse().ok()?, says.n))
+        });
+        match read {
+            Some((whole, journal, n)) => {
+                let before = text.get(from..at).unwrap_or_default().trim_end_matches('\n');
+                unreadable += u64::from(!before.is_empty() && !whole.starts_with(before));
+                notes.push((whole, journal, n));
+                at += whole.len() + 1;
+                from = at;
+            }
+            None => at += rest.find('\n').map_or(rest.len(), |end| end + 1),
+        }
+    }
+    let after = text.get(from..).unwrap_or_default();
+    (notes, unreadable + u64::from(!after.trim().is_empty()))
 }
