@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta};
 use orderline::audit::chain::{Genesis, Record};
 use orderline::audit::retain::{self, RetainError};
+use orderline::audit::storage::Disk;
 use sqlx::migrate::Migrator;
 
 use super::*;
@@ -295,6 +296,62 @@ async fn a_month_dropped_in_silence_or_an_entry_missing_behind_the_boundary_is_f
             .unwrap();
     }
     assert!(database_alone(&pool).await.is_good(), "nothing false remains");
+    pool.close().await;
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn months_that_signed_heads_cover_go_too_and_no_head_covers_up_for_a_call_that_was_kept() {
+    let cluster = Cluster::temporary().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let url = cluster.create_database("audit").await.unwrap();
+    let settings = settings(folder.path(), &url);
+    let today = Arc::new(std::sync::Mutex::new(Utc::now()));
+    let (time, disk) = (Arc::clone(&today), Disk::new(&settings.journal));
+    let clock = move || *time.lock().unwrap();
+    let (journal, _) = Journal::open_with(&settings, Box::new(disk), Arc::new(clock)).unwrap();
+    let drain = Drain::spawn(&journal, &settings).unwrap().unwrap();
+    let at = |text: &str| {
+        let at: DateTime<Utc> = text.parse().unwrap();
+        *today.lock().unwrap() = at;
+        at
+    };
+    let entry = || Entry::new(EntryKind::Read, json!({}), 1);
+    // One in November, one from there into December with a head on each side, one in December.
+    let began = at("2024-11-05T10:00:00Z");
+    journal.open_call(call(1), None, began).await.unwrap();
+    journal.close_call(call(1)).await.unwrap();
+    journal.head_now().await.unwrap();
+    let began = at("2024-11-30T23:59:59Z");
+    journal.open_call(call(2), None, began).await.unwrap();
+    journal.append(call(2), entry()).await.unwrap();
+    journal.head_now().await.unwrap();
+    let began = at("2024-12-01T00:00:10Z");
+    journal.append(call(2), entry()).await.unwrap();
+    journal.close_call(call(2)).await.unwrap();
+    journal.open_call(call(3), None, began).await.unwrap();
+    journal.close_call(call(3)).await.unwrap();
+    journal.head_now().await.unwrap();
+    assert!(journal.flush_to_database(SOON).await);
+    let pool = PgPool::connect(&url).await.unwrap();
+    let before = database_alone(&pool).await;
+    assert!(before.is_good() && before.database_heads == Some(3), "{before}");
+
+    let december = retain::boundary("2024-12-01".parse().unwrap(), Utc::now()).unwrap();
+    let plan = retain::plan(&pool, december).await.unwrap().unwrap();
+    retain::carry_out(&settings, &pool, &plan).await.unwrap();
+    drain.stop().await;
+    journal.shutdown().await.unwrap();
+    let kept = database_alone(&pool).await;
+    assert!(kept.is_good(), "{kept}");
+    let both = check(&settings, Some(&pool)).await;
+    assert!(both.is_good(), "{both}");
+
+    switch_triggers_off(&pool).await;
+    let gone = format!("DELETE FROM audit.entries WHERE call_id = '{}' AND seq = 3", call(2).0);
+    run(&pool, &gone).await.unwrap();
+    let report = database_alone(&pool).await;
+    assert!(report.findings.iter().any(|found| found.call == Some(call(2))), "{report}");
     pool.close().await;
     cluster.stop().await;
 }
