@@ -162,7 +162,7 @@ fn decode(bytes: &[u8], at: usize, base: u64) -> Option<(Payload, u32, usize)> {
     // Nearly every frame is a record, and its tag comes first: read as what it is, without finding that out field by
     // field.
     let payload = if json.starts_with(br#"{"frame":"record","#) {
-        Payload::Record(Box::new(serde_json::from_slice(json).ok()?))
+        Payload::Record(Box::new(serde_json::from_str(std::str::from_utf8(json).ok()?).ok()?))
     } else {
         serde_json::from_slice(json).ok()?
     };

@@ -239,7 +239,7 @@ pub(crate) fn value(
 }
 
 impl Slot {
-    fn open(&self, node: &SealKey) -> Result<SubjectKey, SealError> {
+    pub(crate) fn open(&self, node: &SealKey) -> Result<SubjectKey, SealError> {
         node.unwrap_key(self.subject, self.key.as_ref().ok_or(SealError::NoKey(self.subject))?)
     }
 

@@ -73,6 +73,9 @@ sms = {{ kind = "file", path = "{outbox}" }}
 listen = "{sound}"
 {more}
 
+[call]
+calls_per_number_per_hour = 0
+
 [http]
 listen = "{http}"
 

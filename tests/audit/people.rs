@@ -357,3 +357,26 @@ async fn a_new_persons_call_costs_one_sync_more_than_a_known_ones() {
     );
     journal.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_values_of_another_node_in_the_same_database_are_left_to_that_node() {
+    let cluster = Cluster::temporary().await.unwrap();
+    let url = cluster.create_database("audit").await.unwrap();
+    let pool = PgPool::connect(&url).await.unwrap();
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for (n, folder) in (0..).zip(&folders) {
+        let settings = Settings { node: format!("node-{n}"), ..settings(folder.path(), &url) };
+        let (journal, _) = Journal::open(&settings).unwrap();
+        let drain = Drain::spawn(&journal, &settings).unwrap().unwrap();
+        take_a_call(&journal, 1 + n).await;
+        assert!(journal.flush_to_database(SOON).await);
+        drain.stop().await;
+        journal.shutdown().await.unwrap();
+    }
+    let report = check(&settings(folders[0].path(), &url), Some(&pool)).await;
+    assert!(report.is_good(), "{report}");
+    assert_eq!(report.database_sealed_checked, 2, "its own");
+    assert!(report.notes.iter().any(|note| note.contains("of other journals")), "{report}");
+    pool.close().await;
+    cluster.stop().await;
+}

@@ -145,6 +145,7 @@ pub(super) async fn check(
     }
     drop(rows);
 
+    let checked: Vec<Uuid> = copied.iter().filter_map(|copied| copied.journal).collect();
     not_copied(copied, &watermarks, &chains.anchors, report);
     stored.anchors.finish(&mut chains, report);
     for row in calls.values().filter(|row| !row.met && !chains.anchors.cuts(row.genesis.call)) {
@@ -152,7 +153,7 @@ pub(super) async fn check(
         report.found(finding(Some(row.genesis.call), None, Reason::NotOpened, detail));
     }
     conflicts(&mut transaction, report).await?;
-    redaction::database(&mut transaction, report).await?;
+    redaction::database(&mut transaction, &checked, report).await?;
     let (calls, entries, open) = chains.finish(report);
     report.database_calls = Some(calls);
     report.database_entries = Some(entries);

@@ -4,7 +4,9 @@
 //! that names its person it is one. The person's name stands in the hashed body of the call's opening, so nobody can
 //! make a value pass for an erased one by naming another person.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
@@ -20,7 +22,7 @@ use crate::audit::chain::{Digest, Record};
 use crate::audit::entry::EntryKind;
 use crate::audit::journal::JournalError;
 use crate::audit::retain::NEWEST;
-use crate::audit::seal::{SealError, SealKey, SealedBox, SubjectId, WrappedKey};
+use crate::audit::seal::{SealError, SealKey, SealedBox, SubjectId, SubjectKey, WrappedKey};
 use crate::audit::subjects::{self, Subjects};
 use crate::audit::{office, show};
 use crate::ids::CallId;
@@ -56,6 +58,46 @@ pub(super) struct Opener {
     node: SealKey,
     /// None in a folder that an earlier version wrote.
     subjects: Option<Subjects>,
+    opened: Opened,
+}
+
+/// Persons' keys that were unwrapped already: the values of a call follow each other.
+#[derive(Default)]
+struct Opened(RefCell<HashMap<SubjectId, SubjectKey>>);
+
+impl Opened {
+    /// Opens a value under its person's key, which is unwrapped when it is met for the first time.
+    fn value(
+        &self,
+        subject: SubjectId,
+        key: impl FnOnce() -> Result<SubjectKey, SealError>,
+        open: impl FnOnce(&SubjectKey) -> Result<Value, SealError>,
+    ) -> Result<Value, SealError> {
+        let mut known = self.0.borrow_mut();
+        if known.len() >= KEYS_KEPT {
+            known.clear();
+        }
+        match known.entry(subject) {
+            Entry::Occupied(known) => open(known.get()),
+            Entry::Vacant(place) => open(place.insert(key()?)),
+        }
+    }
+}
+
+impl Opener {
+    /// What is sealed in a record; none when nothing is.
+    fn value(&self, record: &Record) -> Option<Result<Value, SealError>> {
+        let (Some(subject), Some(subjects)) = (record.subject, &self.subjects) else {
+            return subjects::value(&self.node, self.subjects.as_ref(), record);
+        };
+        let (sealed, commit) = (record.sealed.as_ref()?, record.pii_commit?);
+        let key = || match subjects.of_subject(subject) {
+            Ok(Some(slot)) => slot.open(&self.node),
+            Ok(None) => Err(SealError::NoKey(subject)),
+            Err(_) => Err(SealError::Cipher("the file of the persons' keys cannot be read")),
+        };
+        Some(self.opened.value(subject, key, |key| key.open(record.call, record.seq, sealed, commit)))
+    }
 }
 
 /// The keys of a journal's folder. None, and a note, when the node's key is not here.
@@ -72,7 +114,7 @@ pub(super) fn opener(
         SealKey::load(path).map_err(|source| JournalError::io(path, "reading the sealing key", source))?;
     let subjects = Subjects::look(folder)
         .map_err(|source| JournalError::io(folder, "reading the persons' keys in", source))?;
-    Ok(Some(Opener { node, subjects }))
+    Ok(Some(Opener { node, subjects, opened: Opened::default() }))
 }
 
 impl Values {
@@ -143,7 +185,7 @@ pub(super) fn record(opener: Option<&Opener>, record: &Record, report: &mut Repo
         _ => {}
     }
     let Some(opener) = opener else { return };
-    match subjects::value(&opener.node, opener.subjects.as_ref(), record) {
+    match opener.value(record) {
         Some(Ok(_)) => report.sealed_checked += 1,
         Some(Err(error)) => unread(
             // What does not hold what was committed to was not erased.
@@ -154,8 +196,13 @@ pub(super) fn record(opener: Option<&Opener>, record: &Record, report: &mut Repo
     }
 }
 
-/// PostgreSQL's values against its entries, in the transaction that reads everything.
-pub(super) async fn database(connection: &mut PgConnection, report: &mut Report) -> Result<(), sqlx::Error> {
+/// PostgreSQL's values against its entries, in the transaction that reads everything. The node's key is that of these
+/// journals; the values of others in the same database are another node's to open.
+pub(super) async fn database(
+    connection: &mut PgConnection,
+    journals: &[Uuid],
+    report: &mut Report,
+) -> Result<(), sqlx::Error> {
     let key = report.values.key.as_deref().filter(|path| path.exists());
     let node = key.and_then(|path| SealKey::load(path).ok());
     let erasures: Vec<(DateTime<Utc>, Value)> =
@@ -170,14 +217,32 @@ pub(super) async fn database(connection: &mut PgConnection, report: &mut Report)
             .fetch_all(&mut *connection)
             .await?;
     report.values.kept.extend(kept.into_iter().map(|(subject, made)| (SubjectId(subject), made)));
-    let mut rows = sqlx::query(VALUES).fetch(connection);
+    let mut foreign = HashSet::new();
+    if node.is_some() && !journals.is_empty() {
+        let calls: Vec<Uuid> =
+            sqlx::query_scalar("SELECT call_id FROM audit.calls WHERE journal <> ALL ($1)")
+                .bind(journals)
+                .fetch_all(&mut *connection)
+                .await?;
+        foreign.extend(calls.into_iter().map(CallId));
+    }
+    if !foreign.is_empty() {
+        let note = format!("the sealed values of {} calls of other journals were not opened", foreign.len());
+        report.notes.push(note);
+    }
+    // Without the key there is nothing to open: only what is wrong by itself is asked for.
+    let statement = if node.is_some() { VALUES } else { WRONG_VALUES };
+    let opened = Opened::default();
+    let mut rows = sqlx::query(statement).fetch(connection);
     while let Some(row) = rows.try_next().await? {
-        value(&row, node.as_ref(), report)?;
+        let call = CallId(row.try_get("call_id")?);
+        let node = node.as_ref().filter(|_| !foreign.contains(&call));
+        value(&row, node.map(|node| (node, &opened)), report)?;
     }
     Ok(())
 }
 
-fn value(row: &PgRow, node: Option<&SealKey>, report: &mut Report) -> Result<(), sqlx::Error> {
+fn value(row: &PgRow, node: Option<(&SealKey, &Opened)>, report: &mut Report) -> Result<(), sqlx::Error> {
     let call = CallId(row.try_get("call_id")?);
     let seq = u32::try_from(row.try_get::<i32, _>("seq")?).unwrap_or_default();
     let named: Option<SubjectId> = row.try_get::<Option<Uuid>, _>("named")?.map(SubjectId);
@@ -209,10 +274,12 @@ fn value(row: &PgRow, node: Option<&SealKey>, report: &mut Report) -> Result<(),
         unread(Some(subject), "expected its person's key in audit.subject_keys, found none");
         return Ok(());
     };
-    let Some(node) = node else { return Ok(()) };
-    let opened = node
-        .unwrap_key(subject, &wrapped)
-        .and_then(|key| key.open(call, seq, &SealedBox::of(&bytes), commit));
+    let Some((node, opened)) = node else { return Ok(()) };
+    let opened = opened.value(
+        subject,
+        || node.unwrap_key(subject, &wrapped),
+        |key| key.open(call, seq, &SealedBox::of(&bytes), commit),
+    );
     match opened {
         Ok(_) => report.database_sealed_checked += 1,
         Err(error) => {
@@ -225,7 +292,7 @@ fn value(row: &PgRow, node: Option<&SealKey>, report: &mut Report) -> Result<(),
 /// Judges what did not open, when every place was read.
 pub(super) fn settle(report: &mut Report) {
     let values = std::mem::take(&mut report.values);
-    let mut redacted = std::collections::HashSet::new();
+    let mut redacted = HashSet::new();
     for unread in values.unread {
         if unread.subject.is_some_and(|subject| values.erased.contains_key(&subject)) {
             // The same value in the journal and in PostgreSQL is one.
@@ -266,3 +333,17 @@ const VALUES: &str = "
       LEFT JOIN audit.subject_keys k ON k.subject_id = p.subject_id
      WHERE e.pii_commit IS NOT NULL
      ORDER BY e.call_id, e.seq";
+
+/// Those of [`VALUES`] that name another person than their call's opening, or lack their value or its key.
+const WRONG_VALUES: &str = "
+    SELECT e.call_id, e.seq, e.pii_commit, (o.body ->> 'subject')::uuid AS named, p.subject_id, p.box, k.wrapped_key
+      FROM audit.entries e
+      LEFT JOIN audit.entries o ON o.call_id = e.call_id AND o.seq = 0 AND o.kind = 'call_opened'
+      LEFT JOIN audit.pii p ON p.call_id = e.call_id AND p.seq = e.seq
+      LEFT JOIN audit.subject_keys k ON k.subject_id = p.subject_id
+     WHERE e.pii_commit IS NOT NULL
+       AND ((o.body ->> 'subject')::uuid IS DISTINCT FROM p.subject_id OR k.wrapped_key IS NULL)
+     ORDER BY e.call_id, e.seq";
+
+/// Keys that are kept unwrapped, some hundred bytes each.
+const KEYS_KEPT: usize = 10_000;
