@@ -46,7 +46,7 @@ impl Settings {
 }
 
 impl Office {
-    /// Takes hold of the office's journal. Another command's hold is waited for, [`PATIENCE`] at most.
+    /// Takes hold of the office's journal. Another command's hold is waited for, ten seconds at most.
     ///
     /// # Errors
     /// It is held longer, or cannot be read or written.

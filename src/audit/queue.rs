@@ -1,7 +1,7 @@
 //! The operator's queue: intents of which only a person can find out what became.
 //!
 //! One row for each idempotency key: what is asked twice under a key is one action. A row leaves the queue with a
-//! `resolved` entry of that key, which stands in a chain of the [office](super::office).
+//! `resolved` entry of that key, which stands in a chain of the office (`office.rs`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -54,7 +54,7 @@ impl Summary {
 }
 
 /// One round over these intents, the oldest first: each call's one after the other, as they depend on each other, and
-/// [`AT_ONCE`] calls at a time, so that their entries share the disk's syncs. `now` tells how old they are.
+/// eight calls at a time, so that their entries share the disk's syncs. `now` tells how old they are.
 ///
 /// # Errors
 /// The journal takes nothing: then nothing more is asked of the store either.

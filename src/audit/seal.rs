@@ -3,7 +3,7 @@
 //! A bare hash of a telephone number can be guessed (there are only some 10^10 of them), so the commitment is
 //! HMAC-SHA256 under a fresh 128-bit salt. Salt and value stand together in a box sealed with AES-256-GCM under a
 //! random key of the person's own; the box is bound to its call and place in the chain. The persons' keys are wrapped
-//! under the node's key ([`super::subjects`] keeps them): whoever holds the node's key can open a box and show that it
+//! under the node's key (`subjects.rs` keeps them): whoever holds the node's key can open a box and show that it
 //! is what was committed to, until the person's key is erased. After that nobody can, and the chain is still whole.
 
 use std::io::{self, Read, Write};
