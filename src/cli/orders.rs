@@ -172,6 +172,8 @@ async fn resolve(config: &Config, waiting: &[Waiting], args: &ResolveArgs) -> an
     ensure!(!args.by.trim().is_empty(), "expected who decides (--by NAME), found nothing");
     let asked = request(config, row, args.decision)?;
     let office = Office::open(&config.audit).await?;
+    // Somebody else may have decided before this process got hold of the office.
+    ensure!(read(config).await?.contains(row), "expected an action that waits: it was decided just now");
     let resolution = match &asked {
         None if args.decision == Decision::Placed => Some(Resolution::Placed),
         None => Some(Resolution::NotPlaced),

@@ -231,9 +231,8 @@ pub(super) async fn database(
         report.notes.push(note);
     }
     // Without the key there is nothing to open: only what is wrong by itself is asked for.
-    let statement = if node.is_some() { VALUES } else { WRONG_VALUES };
     let opened = Opened::default();
-    let mut rows = sqlx::query(statement).fetch(connection);
+    let mut rows = sqlx::query(VALUES).bind(node.is_some()).fetch(connection);
     while let Some(row) = rows.try_next().await? {
         let call = CallId(row.try_get("call_id")?);
         let node = node.as_ref().filter(|_| !foreign.contains(&call));
@@ -324,7 +323,8 @@ pub(super) fn settle(report: &mut Report) {
     }
 }
 
-/// Every entry that commits to a value, with what is left of the value.
+/// Every entry that commits to a value, with what is left of the value; unless `$1`, those only that name another person
+/// than their call's opening, or lack their value or its key.
 const VALUES: &str = "
     SELECT e.call_id, e.seq, e.pii_commit, (o.body ->> 'subject')::uuid AS named, p.subject_id, p.box, k.wrapped_key
       FROM audit.entries e
@@ -332,17 +332,7 @@ const VALUES: &str = "
       LEFT JOIN audit.pii p ON p.call_id = e.call_id AND p.seq = e.seq
       LEFT JOIN audit.subject_keys k ON k.subject_id = p.subject_id
      WHERE e.pii_commit IS NOT NULL
-     ORDER BY e.call_id, e.seq";
-
-/// Those of [`VALUES`] that name another person than their call's opening, or lack their value or its key.
-const WRONG_VALUES: &str = "
-    SELECT e.call_id, e.seq, e.pii_commit, (o.body ->> 'subject')::uuid AS named, p.subject_id, p.box, k.wrapped_key
-      FROM audit.entries e
-      LEFT JOIN audit.entries o ON o.call_id = e.call_id AND o.seq = 0 AND o.kind = 'call_opened'
-      LEFT JOIN audit.pii p ON p.call_id = e.call_id AND p.seq = e.seq
-      LEFT JOIN audit.subject_keys k ON k.subject_id = p.subject_id
-     WHERE e.pii_commit IS NOT NULL
-       AND ((o.body ->> 'subject')::uuid IS DISTINCT FROM p.subject_id OR k.wrapped_key IS NULL)
+       AND ($1 OR (o.body ->> 'subject')::uuid IS DISTINCT FROM p.subject_id OR k.wrapped_key IS NULL)
      ORDER BY e.call_id, e.seq";
 
 /// Keys that are kept unwrapped, some hundred bytes each.
