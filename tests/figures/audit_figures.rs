@@ -229,7 +229,7 @@ async fn recovery(folder: &Path) -> Outcome {
     let mut own = store::Settings {
         database_url: url.into(),
         token: token.clone().into(),
-        max_unpaid_orders: 100_000,
+        max_unpaid_orders: 10_000,
         ..Default::default()
     };
     // As fast as it can: by default a store takes 6,000 requests a minute of a token, and 120 for what is not there.
