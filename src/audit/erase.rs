@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::drain::rows::ERASING;
 use super::entry::{Entry, EntryKind, scrubbed};
 use super::journal::JournalError;
-use super::office::{Office, OfficeError};
+use super::office::{self, Office, OfficeError};
 use super::seal::{SealKey, SubjectId, Tag};
 use super::settings::Settings;
 use super::show;
@@ -187,8 +187,7 @@ struct Found {
 
 fn read_folders(settings: &Settings, who: &Who) -> Result<Found, EraseError> {
     let mut found = Found::default();
-    let folders = [settings.journal.clone(), settings.of_office().journal];
-    let folders: Vec<_> = folders.into_iter().filter(|folder| folder.is_dir()).collect();
+    let folders = office::journals(&settings.journal);
     let mut slots = Vec::new();
     for folder in &folders {
         slots.extend(slots_of(folder)?);

@@ -6,7 +6,7 @@
 //! segment of the journal in memory.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
@@ -130,8 +130,7 @@ pub async fn from_database(
 /// # Errors
 /// A segment cannot be read, or the lines cannot be written.
 pub fn from_journal(folder: &Path, keys: Vec<VerifierKey>, out: &mut dyn Write) -> Result<u64, ExportError> {
-    let folders: Vec<PathBuf> =
-        [folder.to_owned(), folder.join("operator")].into_iter().filter(|folder| folder.is_dir()).collect();
+    let folders = super::office::journals(folder);
     let mut journals = Vec::new();
     for folder in &folders {
         let numbers = list(folder)?;

@@ -4,6 +4,7 @@
 //! their own, in the folder `operator` of the server's: its own lock, id and ordinals, the same keys. Each act is a chain
 //! of its own. It is copied to the same tables, and `audit verify` checks it with the other one.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
@@ -37,7 +38,7 @@ impl Settings {
     /// The settings of the office's journal: in a folder within this one, with the same keys.
     pub fn of_office(&self) -> Self {
         Self {
-            journal: self.journal.join(FOLDER),
+            journal: folder(&self.journal),
             key_file: Some(self.key_path()),
             signing_key_file: Some(self.signing_key_path()),
             ..self.clone()
@@ -127,7 +128,16 @@ impl Office {
 }
 
 /// The office's folder within the journal's.
-pub const FOLDER: &str = "operator";
+pub fn folder(journal: &Path) -> PathBuf {
+    journal.join("operator")
+}
+
+/// The journal's folder and its office's, those that are there.
+pub fn journals(journal: &Path) -> Vec<PathBuf> {
+    let both = [journal.to_owned(), folder(journal)];
+    both.into_iter().filter(|folder| folder.is_dir()).collect()
+}
+
 /// How long another command may hold the office. Chosen: an act takes milliseconds, one with a question to the store
 /// some seconds.
 const PATIENCE: Duration = Duration::from_secs(10);

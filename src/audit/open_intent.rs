@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::chain::Record;
 use super::entry::EntryKind;
 use super::journal::JournalError;
+use super::office;
 use super::seal::SealKey;
 use super::settings::Settings;
 use super::show;
@@ -53,10 +54,7 @@ impl OpenIntent {
         let key_path = settings.key_path();
         let key = SealKey::load_or_make(&key_path)
             .map_err(|source| JournalError::io(&key_path, "reading the sealing key", source))?;
-        for folder in [settings.journal.clone(), settings.of_office().journal] {
-            if !folder.is_dir() {
-                continue;
-            }
+        for folder in office::journals(&settings.journal) {
             let found = show::sealed_records(&folder, call)?.into_iter().find(|record| {
                 record.entry.kind == EntryKind::Intent && record.entry.request == Some(request)
             });

@@ -132,9 +132,8 @@ pub fn waiting<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<Waiting
 pub async fn read(journal: Option<&Path>, pool: Option<&PgPool>) -> Result<Vec<Waiting>, QueueError> {
     let mut records = Vec::new();
     if let Some(folder) = journal {
-        let of_office = folder.join(office::FOLDER);
-        for folder in [folder, &of_office].into_iter().filter(|folder| folder.is_dir()) {
-            records.extend(show::from_journal(folder, None)?);
+        for folder in office::journals(folder) {
+            records.extend(show::from_journal(&folder, None)?);
         }
     }
     if let Some(pool) = pool {

@@ -63,10 +63,7 @@ pub fn head_over(
     seq: u32,
 ) -> Result<Option<(u64, chrono::DateTime<chrono::Utc>)>, super::export::ExportError> {
     let mut found = None;
-    for folder in [folder.to_owned(), folder.join("operator")] {
-        if !folder.is_dir() {
-            continue;
-        }
+    for folder in super::office::journals(folder) {
         super::export::payloads(&folder, |_, payload| {
             if let Payload::Head(head) = payload
                 && found.is_none()

@@ -12,6 +12,7 @@ use serde::Serialize;
 use sqlx::postgres::PgPool;
 
 use super::heads::note::VerifierKey;
+use super::office;
 use crate::ids::CallId;
 
 mod anchors;
@@ -181,7 +182,7 @@ fn files(
     if let Some(folder) = &sources.journal {
         let compared = sources.database.is_some();
         report.values.read_office(folder)?;
-        let office = folder.join("operator");
+        let office = office::folder(folder);
         let since = |main| sources.since.as_ref().and_then(|since| since.in_folder(folder, main));
         let mut folders = vec![(folder.clone(), since(true))];
         if office.is_dir() {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{file, keys};
 use crate::audit::journal::{Journal, Shared};
+use crate::audit::office;
 use crate::audit::settings::Settings;
 
 /// Running sinks.
@@ -85,7 +86,7 @@ impl Sinks {
 }
 
 async fn run(sink: Sink, shared: Arc<Shared>, stop: CancellationToken) {
-    let folders = [shared.folder.clone(), shared.folder.join("operator")];
+    let folders = [shared.folder.clone(), office::folder(&shared.folder)];
     let mut written = shared.heads.subscribe();
     let mut pauses = pauses();
     let mut failing = false;

@@ -120,7 +120,7 @@ pub(super) fn opener(
 impl Values {
     /// The erasures that the office's journal within a journal's folder tells of.
     pub(super) fn read_office(&mut self, folder: &Path) -> Result<(), JournalError> {
-        let office = folder.join(office::FOLDER);
+        let office = office::folder(folder);
         if office.is_dir() {
             for record in show::from_journal(&office, None)? {
                 self.erasure(record.entry.kind, record.at, &record.entry.body);

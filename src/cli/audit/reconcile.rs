@@ -75,7 +75,7 @@ async fn compared(config: &Config, args: &ReconcileArgs) -> anyhow::Result<Compa
     if let Some(folder) = places.journal.clone() {
         // What PostgreSQL does not have yet.
         let reading = tokio::task::spawn_blocking(move || {
-            let of_office = folder.join(office::FOLDER);
+            let of_office = office::folder(&folder);
             let mut records = show::from_journal(&folder, None)?;
             if of_office.is_dir() {
                 records.extend(show::from_journal(&of_office, None)?);
