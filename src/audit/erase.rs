@@ -1,7 +1,7 @@
 //! Erasing a person: their keys are overwritten, and with them every value that was sealed under them is unreadable,
 //! wherever it was copied to. The chains and their hashes stay as they are.
 //!
-//! The act is audited twice by the [office](super::office): before anything is erased, with the person's random name, and
+//! The act is audited twice by the [office]: before anything is erased, with the person's random name, and
 //! when all is done. One that was cut off is repeated: a slot keeps what it is found by until the end. It works beside a
 //! running server. Each server has keys of its own: a person who called two is erased on both.
 

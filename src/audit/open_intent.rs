@@ -45,7 +45,7 @@ impl OpenIntent {
         serde_json::from_value(value).ok()
     }
 
-    /// The intent of a call and request in the journal's folder, or in its [office](super::office)'s, settled or not. None
+    /// The intent of a call and request in the journal's folder, or in its [office]'s, settled or not. None
     /// when it is not there (any more). Blocks on the disk.
     ///
     /// # Errors
