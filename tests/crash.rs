@@ -8,7 +8,7 @@
 //!
 //! - **I1** every change that the store made for the agent has an intent with its key in the audit, and an earlier one;
 //! - **I2** a key and a call's basket made at most one order;
-//! - **I3** every intent has exactly one terminal outcome, at most 30 s after the recovery;
+//! - **I3** every intent has exactly one terminal outcome soon after the recovery: 30 s are the aim, and what it took is printed;
 //! - **I4** `audit verify` passes over journal and database, and every call is closed;
 //! - **I5** nothing was told as done without a durable outcome that says so, nor as not done that was done;
 //! - **I6** no order that is over holds goods.

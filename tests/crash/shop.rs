@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use orderline::audit;
 use orderline::postgres::Cluster;
@@ -63,7 +64,9 @@ async fn open() -> Shop {
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(store::serve(settings, listener, serving, CancellationToken::new()));
 
-    let pool = PgPoolOptions::new().max_connections(8).connect(&url).await.unwrap();
+    // Sixteen cells of the table ask at once, on a machine that may have a single core.
+    let pool = PgPoolOptions::new().max_connections(8).acquire_timeout(Duration::from_secs(120));
+    let pool = pool.connect(&url).await.unwrap();
     audit::migrate(&pool).await.unwrap();
     sqlx::query("UPDATE stock.stock_items SET on_hand = 1000000").execute(&pool).await.unwrap();
     let product = sqlx::query_scalar("SELECT id FROM catalog.products ORDER BY created_at, id LIMIT 1");

@@ -37,7 +37,12 @@ pub enum ClientError {
 }
 
 impl Http {
-    pub(super) fn new(settings: &Settings) -> Result<Self, ClientError> {
+    /// HTTP to the store of these settings, for [`StoreClient::over`](super::StoreClient::over) where something is to
+    /// stand between. Reads the token's file, if one is set.
+    ///
+    /// # Errors
+    /// A setting that [`Settings::problems`] would have told, or TLS that cannot be set up.
+    pub fn new(settings: &Settings) -> Result<Self, ClientError> {
         let base = settings.url().map_err(|problem| ClientError::Settings(format!("base_url: {problem}")))?;
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
