@@ -25,6 +25,7 @@ pub mod export;
 mod frame;
 pub mod heads;
 mod journal;
+pub(crate) mod keyfile;
 pub mod office;
 mod open_intent;
 pub mod queue;

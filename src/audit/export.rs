@@ -6,6 +6,7 @@
 //! segment of the journal in memory.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
@@ -139,20 +140,22 @@ pub fn from_journal(folder: &Path, keys: Vec<VerifierKey>, out: &mut dyn Write) 
     }
     let mut lines = Lines::begin(out, journals, keys)?;
     for folder in &folders {
-        payloads(folder, |journal, payload| match payload {
-            Payload::Head(head) => lines.write(&Line::Head(Box::new(HeadOf { journal, head: *head }))),
-            _ => Ok(()),
+        payloads(folder, |journal, payload| {
+            if let Payload::Head(head) = payload {
+                lines.write(&Line::Head(Box::new(HeadOf { journal, head: *head })))?;
+            }
+            Ok(ControlFlow::Continue(()))
         })?;
     }
     let mut entries = 0;
     for folder in &folders {
-        payloads(folder, |_, payload| match payload {
-            Payload::Record(record) => {
+        payloads(folder, |_, payload| {
+            if let Payload::Record(record) = payload {
                 entries += 1;
                 // Of no use without the key, and nobody's business elsewhere.
-                lines.write(&Line::Entry(Box::new(Record { sealed: None, ..*record })))
+                lines.write(&Line::Entry(Box::new(Record { sealed: None, ..*record })))?;
             }
-            _ => Ok(()),
+            Ok(ControlFlow::Continue(()))
         })?;
     }
     lines.end()?;
@@ -163,10 +166,10 @@ fn list(folder: &Path) -> Result<Vec<u64>, JournalError> {
     segments::list(folder).map_err(|source| JournalError::io(folder, "listing the journal's folder", source))
 }
 
-/// Every frame of a folder, one segment at a time, with the journal's id.
+/// Every frame of a folder, one segment at a time, with the journal's id, until `each` breaks off.
 pub(super) fn payloads(
     folder: &Path,
-    mut each: impl FnMut(Uuid, Payload) -> io::Result<()>,
+    mut each: impl FnMut(Uuid, Payload) -> io::Result<ControlFlow<()>>,
 ) -> Result<(), ExportError> {
     let numbers = list(folder)?;
     let extents = recovery::extents(folder, &numbers)?;
@@ -177,7 +180,9 @@ pub(super) fn payloads(
             if let Payload::Segment(header) = &found.payload {
                 journal = header.journal;
             }
-            each(journal, found.payload)?;
+            if each(journal, found.payload)?.is_break() {
+                return Ok(());
+            }
         }
     }
     Ok(())

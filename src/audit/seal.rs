@@ -6,8 +6,7 @@
 //! under the node's key (`subjects.rs` keeps them): whoever holds the node's key can open a box and show that it
 //! is what was committed to, until the person's key is erased. After that nobody can, and the chain is still whole.
 
-use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
@@ -19,6 +18,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::chain::Digest;
+use super::keyfile::{self, KEY_BYTES};
 use crate::ids::{CallId, PhoneNumber};
 
 /// The node's key: wraps the keys of persons and finds their slots.
@@ -87,28 +87,7 @@ impl SealKey {
     /// # Errors
     /// The file cannot be read or made, or does not hold exactly 32 bytes.
     pub fn load_or_make(path: &Path) -> io::Result<Self> {
-        match Self::load(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let mut bytes = [0; KEY_BYTES];
-                rand::fill(&mut bytes)
-                    .map_err(|_| io::Error::other("no random bytes for the sealing key"))?;
-                let temporary = path.with_extension("new");
-                let mut file = std::fs::OpenOptions::new()
-                    .write(true)
-                    .create(true)
-                    .truncate(true)
-                    .mode(0o600)
-                    .open(&temporary)?;
-                file.write_all(&bytes)?;
-                file.sync_all()?;
-                std::fs::rename(&temporary, path)?;
-                if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-                    std::fs::File::open(folder)?.sync_all()?;
-                }
-                Self::of(&bytes)
-            }
-            other => other,
-        }
+        Self::of(&keyfile::load_or_make(path)?)
     }
 
     /// Reads the key file; a key that is made to look something up opens nothing.
@@ -116,16 +95,7 @@ impl SealKey {
     /// # Errors
     /// The file is not there, cannot be read, or does not hold exactly 32 bytes.
     pub fn load(path: &Path) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        // One byte more than a key tells a too long file without reading all of it.
-        std::fs::File::open(path)?.take(KEY_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-        if bytes.len() != KEY_BYTES {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                format!("expected a key of {KEY_BYTES} bytes, found {} or more", bytes.len()),
-            ));
-        }
-        Self::of(&bytes)
+        Self::of(&keyfile::load(path)?)
     }
 
     fn of(bytes: &[u8]) -> io::Result<Self> {
@@ -319,8 +289,6 @@ fn place(call: CallId, seq: u32) -> Vec<u8> {
     bytes
 }
 
-/// AES-256.
-const KEY_BYTES: usize = 32;
 /// 128 bits, as the commitment asks for.
 const SALT_BYTES: usize = 16;
 /// 128 bits: no two of 10^10 numbers share one.
@@ -333,7 +301,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
     use super::*;
     use serde_json::json;
-    use std::os::unix::fs::PermissionsExt;
     use uuid::Uuid;
 
     fn call() -> CallId {
@@ -375,19 +342,6 @@ mod tests {
         assert!(
             node.person(&number) == node.person(&number) && node.person(&number) != other.person(&number)
         );
-    }
-
-    #[test]
-    fn the_key_is_made_once_for_its_owner_alone_and_read_back() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
-        assert!(SealKey::load(&path).is_err());
-        let first = SealKey::load_or_make(&path).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let (_, wrapped) = first.make_key(PERSON).unwrap();
-        assert!(SealKey::load_or_make(&path).unwrap().unwrap_key(PERSON, &wrapped).is_ok());
-        std::fs::write(&path, [0; 33]).unwrap();
-        assert!(SealKey::load_or_make(&path).is_err());
     }
 
     const PERSON: SubjectId = SubjectId(Uuid::from_u128(1));

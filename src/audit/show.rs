@@ -1,6 +1,7 @@
 //! A call's entries for people.
 
 use std::fmt::Write as _;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde_json::Value;
@@ -62,20 +63,22 @@ pub fn head_over(
     call: CallId,
     seq: u32,
 ) -> Result<Option<(u64, chrono::DateTime<chrono::Utc>)>, super::export::ExportError> {
-    let mut found = None;
     for folder in super::office::journals(folder) {
+        let mut found = None;
         super::export::payloads(&folder, |_, payload| {
             if let Payload::Head(head) = payload
-                && found.is_none()
                 && head.leaves.iter().any(|leaf| leaf.call == call && leaf.count > seq)
             {
                 let says = Note::parse(&head.note).and_then(|note| Checkpoint::parse(&note.text));
                 found = says.ok().map(|says| (says.n, says.at));
             }
-            Ok(())
+            Ok(if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         })?;
+        if found.is_some() {
+            return Ok(found);
+        }
     }
-    Ok(found)
+    Ok(None)
 }
 
 /// The entries as a table: place, time since accept, kind, action, order, answer and the rest.

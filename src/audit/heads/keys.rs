@@ -8,14 +8,12 @@
 //! stopped, and each journal that shares the key changes over with a head of its own. (The design's sketch has the
 //! writer rename a `<key>.next`; two journals under one key could not both do that.)
 
-use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::rand;
-
 use super::note::{Signer, VerifierKey};
+use crate::audit::keyfile::{self, KEY_BYTES};
 
 /// The key in the file, read again when the file is another.
 #[derive(Debug)]
@@ -32,13 +30,7 @@ type Identity = (u64, i64, i64);
 impl Keys {
     /// Reads the key, or makes it, and its public part beside it.
     pub(crate) fn load_or_make(path: &Path, name: &str) -> io::Result<Self> {
-        let current = match read(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                replace(path, &seed()?, 0o600)?;
-                read(path)?
-            }
-            other => other?,
-        };
+        let current = signer(keyfile::load_or_make(path)?)?;
         write_public(path, &current.key(name))?;
         Ok(Self { path: path.to_owned(), seen: identity(path)?, current })
     }
@@ -55,7 +47,7 @@ impl Keys {
             if seen == self.seen {
                 return Ok(None);
             }
-            let signer = read(&self.path)?;
+            let signer = signer(keyfile::load(&self.path)?)?;
             write_public(&self.path, &signer.key(name))?;
             Ok(Some((seen, signer)))
         };
@@ -76,7 +68,7 @@ impl Keys {
     /// An earlier key, if it is still kept.
     pub(crate) fn old(&self, public: [u8; 32]) -> Option<Signer> {
         let bytes = std::fs::read(old_path(&self.path)).ok()?;
-        bytes.chunks_exact(SEED_BYTES).filter_map(Signer::from_seed).find(|signer| signer.public() == public)
+        bytes.chunks_exact(KEY_BYTES).filter_map(Signer::from_seed).find(|signer| signer.public() == public)
     }
 }
 
@@ -86,17 +78,17 @@ impl Keys {
 /// # Errors
 /// There is no key, or the folder cannot be written.
 pub fn rotate(path: &Path) -> io::Result<()> {
-    let old = read_seed(path)?;
+    let old = keyfile::load(path)?;
     let mut kept = match std::fs::read(old_path(path)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         other => other?,
     };
     // A rotation that was cut off here left it there already.
-    if !kept.chunks_exact(SEED_BYTES).any(|seed| seed == old) {
+    if !kept.chunks_exact(KEY_BYTES).any(|seed| seed == old) {
         kept.extend_from_slice(&old);
         replace(&old_path(path), &kept, 0o600)?;
     }
-    replace(path, &seed()?, 0o600)
+    replace(path, &keyfile::random()?, 0o600)
 }
 
 /// The file with the public part of a key.
@@ -129,26 +121,8 @@ fn write_public(path: &Path, key: &VerifierKey) -> io::Result<()> {
     replace(&public, format!("{key}\n").as_bytes(), 0o644)
 }
 
-fn read(path: &Path) -> io::Result<Signer> {
-    Signer::from_seed(&read_seed(path)?).ok_or_else(|| io::Error::other("the cipher refused the signing key"))
-}
-
-fn read_seed(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    // One byte more than a key tells a too long file without reading all of it.
-    File::open(path)?.take(SEED_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-    if bytes.len() == SEED_BYTES {
-        return Ok(bytes);
-    }
-    let found = bytes.len();
-    let text = format!("expected a signing key of {SEED_BYTES} bytes, found {found} or more");
-    Err(io::Error::new(io::ErrorKind::InvalidData, text))
-}
-
-fn seed() -> io::Result<[u8; SEED_BYTES]> {
-    let mut seed = [0; SEED_BYTES];
-    rand::fill(&mut seed).map_err(|_| io::Error::other("no random bytes for the signing key"))?;
-    Ok(seed)
+fn signer(seed: [u8; KEY_BYTES]) -> io::Result<Signer> {
+    Signer::from_seed(&seed).ok_or_else(|| io::Error::other("the cipher refused the signing key"))
 }
 
 /// A whole new file in the place of the old one, or the old one: never anything between.
@@ -178,6 +152,3 @@ fn identity(path: &Path) -> io::Result<Identity> {
     let metadata = std::fs::metadata(path)?;
     Ok((metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
 }
-
-/// Ed25519.
-const SEED_BYTES: usize = 32;

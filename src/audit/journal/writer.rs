@@ -258,7 +258,8 @@ impl Writer {
         let (subject, key) = match &caller {
             None => (SubjectId(call.0), None),
             Some(number) => {
-                let (subject, key) = self.with.keys.of_person(number).map_err(|error| self.no_keys(error))?;
+                let (subject, key) =
+                    self.with.keys.of_person(number).map_err(|error| no_keys(&self.with.keys, error))?;
                 (subject, Some(Arc::new(key)))
             }
         };
@@ -334,9 +335,8 @@ impl Writer {
         entry.offset_ms = entry.offset_ms.max(state.last_ms);
         let private = entry.private.clone();
         if private.is_some() && state.key.is_none() {
-            let key = self.with.keys.of_call(call, state.subject).map_err(|error| {
-                JournalError::io(self.with.keys.subjects.path(), "using the persons' keys in", error)
-            })?;
+            let key = self.with.keys.of_call(call, state.subject);
+            let key = key.map_err(|error| no_keys(&self.with.keys, error))?;
             state.key = key.map(Arc::new);
         }
         // Revealed to be sealed. Of a person who was erased nothing more is kept.
@@ -457,10 +457,6 @@ impl Writer {
         }
     }
 
-    fn no_keys(&self, error: io::Error) -> JournalError {
-        JournalError::io(self.with.keys.subjects.path(), "using the persons' keys in", error)
-    }
-
     fn apply(&self, changes: Vec<Change>) {
         let mut open = self.shared.open.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         for change in changes {
@@ -479,6 +475,10 @@ impl Writer {
             }
         }
     }
+}
+
+fn no_keys(keys: &Keys, error: io::Error) -> JournalError {
+    JournalError::io(keys.subjects.path(), "using the persons' keys in", error)
 }
 
 /// A receipt that nobody reads.

@@ -14,7 +14,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::hkdf;
 
-use crate::call::tape::key::KEY_BYTES;
+use crate::audit::keyfile::KEY_BYTES;
 
 /// The key of one tape.
 pub(crate) struct TapeKey([u8; KEY_BYTES]);

@@ -1,14 +1,14 @@
 //! The keys of recordings: the house's, in a file, and each tape's own, sealed under it.
 
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::Path;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
-use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::keyfile::{self, KEY_BYTES};
 use crate::call::tape::cipher::{CipherError, TapeKey};
 use crate::ids::CallId;
 
@@ -32,24 +32,7 @@ impl HouseKey {
     /// # Errors
     /// The file cannot be read or made, or is no key.
     pub fn load_or_make(path: &Path) -> io::Result<Self> {
-        match Self::load(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            other => return other,
-        }
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut bytes = [0; KEY_BYTES];
-        rand::fill(&mut bytes).map_err(|_| io::Error::other("no random bytes for the key of tapes"))?;
-        // Such files are made with 0600.
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        file.write_all(&bytes)?;
-        file.as_file().sync_all()?;
-        match file.persist_noclobber(path) {
-            Ok(_) => std::fs::File::open(folder)?.sync_all()?,
-            // Another server was quicker: there is one key, and it is that one's.
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error.error),
-        }
-        Self::load(path)
+        Self::of(&keyfile::load_or_make(path)?)
     }
 
     /// Reads the key file. Looking for a tape makes no key.
@@ -57,22 +40,18 @@ impl HouseKey {
     /// # Errors
     /// It is not there, cannot be read, or is no key.
     pub fn load(path: &Path) -> io::Result<Self> {
-        let mut bytes = Vec::new();
-        // One byte more than a key tells a too long file without reading all of it.
-        std::fs::File::open(path)?.take(KEY_BYTES as u64 + 1).read_to_end(&mut bytes)?;
-        if bytes.len() != KEY_BYTES {
-            let found = format!("expected a key of {KEY_BYTES} bytes, found {} or more", bytes.len());
-            return Err(io::Error::new(io::ErrorKind::InvalidData, found));
-        }
-        RandomizedNonceKey::new(&AES_256_GCM, &bytes)
+        Self::of(&keyfile::load(path)?)
+    }
+
+    fn of(bytes: &[u8]) -> io::Result<Self> {
+        RandomizedNonceKey::new(&AES_256_GCM, bytes)
             .map(Self)
             .map_err(|_| io::Error::other("the cipher refused the key of tapes"))
     }
 
     /// A fresh key for the tape of this call, and its box.
     pub(crate) fn make(&self, call: CallId) -> io::Result<(TapeKey, KeyBox)> {
-        let mut key = [0; KEY_BYTES];
-        rand::fill(&mut key).map_err(|_| io::Error::other("no random bytes for a tape's key"))?;
+        let key = keyfile::random()?;
         let mut text = key.to_vec();
         let nonce = self
             .0
@@ -107,8 +86,6 @@ fn bound_to(call: CallId) -> Vec<u8> {
 }
 
 const FORMAT: u32 = 1;
-/// AES-256.
-pub(crate) const KEY_BYTES: usize = 32;
 
 impl std::fmt::Debug for HouseKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -119,8 +96,6 @@ impl std::fmt::Debug for HouseKey {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
-    use std::os::unix::fs::PermissionsExt;
-
     use uuid::Uuid;
 
     use super::*;
@@ -139,21 +114,5 @@ mod tests {
         assert_eq!(house.open(&boxed).unwrap_err(), CipherError::OtherKey, "a short box is no panic");
         boxed.format = 2;
         assert_eq!(house.open(&boxed).unwrap_err(), CipherError::Format(2));
-    }
-
-    #[test]
-    fn the_houses_key_is_made_once_for_its_owner_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("tape.key");
-        assert!(HouseKey::load(&path).is_err(), "looking for a tape makes no key");
-        assert!(!path.exists());
-        let first = HouseKey::load_or_make(&path).unwrap();
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        let (key, boxed) = first.make(CallId(Uuid::from_u128(1))).unwrap();
-        let second = HouseKey::load_or_make(&path).unwrap();
-        assert!(second.open(&boxed).unwrap().is(&key));
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "and nothing else is left");
-        std::fs::write(&path, [0; 33]).unwrap();
-        assert!(HouseKey::load_or_make(&path).is_err());
     }
 }
