@@ -36,6 +36,21 @@ async fn open(script: impl Fn(&Asked) -> Reply + Send + Sync + 'static) -> (Shop
     (shop, model, house)
 }
 
+/// [`open`] with a store that may take its time: until the caller has said more, on a machine however busy.
+async fn open_for_a_slow_store(
+    script: impl Fn(&Asked) -> Reply + Send + Sync + 'static,
+) -> (Shop, Model, House) {
+    let model = Model::start(script).await;
+    let shop = Shop::open().await;
+    let patient = |config: &mut orderline::config::Config| {
+        config.store.write_timeout_ms = 6_500;
+        // Under the 8 s that a caller is told to wait.
+        config.store.deadline_ms = 7_500;
+    };
+    let house = House::open(&model.url, &shop.base, patient).await;
+    (shop, model, house)
+}
+
 async fn close(shop: Shop, house: House) {
     house.close().await;
     shop.close().await;
@@ -305,7 +320,7 @@ async fn hold_orders(shop: &Shop, house: &House, from: impl Fn(&Note) -> bool, t
 
 #[tokio::test(flavor = "multi_thread")]
 async fn words_while_the_store_is_slow_to_draft_make_no_second_order() {
-    let (shop, _model, house) = open(|asked| match (asked.turn, asked.results.len()) {
+    let (shop, _model, house) = open_for_a_slow_store(|asked| match (asked.turn, asked.results.len()) {
         (1, 0) => Reply::call("find_products", FIND),
         (_, 2) => Reply::call("update_order_delivery", DELIVER),
         (_, 3) => Reply::call("confirm_order", CONFIRM),
@@ -327,7 +342,7 @@ async fn words_while_the_store_is_slow_to_draft_make_no_second_order() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_yes_said_twice_while_the_store_is_slow_orders_once() {
-    let (shop, _model, house) = open(|asked| match asked.turn {
+    let (shop, _model, house) = open_for_a_slow_store(|asked| match asked.turn {
         1 => order(asked),
         _ => Reply::say("Всё готово."),
     })
