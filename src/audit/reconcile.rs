@@ -24,8 +24,9 @@ use crate::orders::{ActionOutcome, ActionRequest, Evidence, Order, OrderAction, 
 
 /// The store, as far as the reconciler needs it.
 pub trait Desk {
-    /// Carries out a request of this call, which the request's body names, under the key that it has. What cannot be known comes back as
-    /// [`ActionOutcome::Unknown`], what did not reach the store as [`ActionOutcome::Unavailable`].
+    /// Carries out a request of this call, which the request's body names, under the key that it has. An earlier run may
+    /// have sent it, so [`ActionOutcome::Rejected`] is an answer that speaks for that attempt too. What cannot be known
+    /// comes back as [`ActionOutcome::Unknown`], what did not reach the store as [`ActionOutcome::Unavailable`].
     fn perform(&self, call: CallId, request: ActionRequest) -> impl Future<Output = ActionOutcome> + Send;
 
     /// The digest of an order as it was made for [`Evidence::order_digest`].
@@ -283,7 +284,7 @@ async fn still_a_draft<D: Desk + Sync>(
         ActionOutcome::Details { order: now } if now.status == OrderStatus::Draft => {
             Found::Out { outcome: Box::new(ActionOutcome::Drafted { order }), how: "resent" }
         }
-        other => found(other, "found"),
+        other => looked_up(other),
     }
 }
 
@@ -306,7 +307,7 @@ async fn confirmation<D: Desk + Sync>(
 ) -> Found {
     let order = match look_up(desk, intent, request, order_id).await {
         ActionOutcome::Details { order } => order,
-        other => return found(other, "found"),
+        other => return looked_up(other),
     };
     if order.status != OrderStatus::Draft {
         return Found::Out { outcome: Box::new(ActionOutcome::Details { order }), how: "found" };
@@ -324,6 +325,14 @@ async fn confirmation<D: Desk + Sync>(
             Found::Nobody { why: "the clock was set back: how old the caller's yes is, nobody knows" }
         }
         Some(_) => found(desk.perform(intent.call, request.clone()).await, "resent"),
+    }
+}
+
+/// What an order says of an action on it. That it cannot be read says nothing: the store may be just being set up anew.
+fn looked_up(outcome: ActionOutcome) -> Found {
+    match outcome {
+        ActionOutcome::Details { .. } => found(outcome, "found"),
+        _ => Found::Nothing,
     }
 }
 

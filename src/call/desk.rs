@@ -282,7 +282,7 @@ pub struct Resolver<T>(pub Arc<StoreClient<T>>);
 
 impl<T: Transport> reconcile::Desk for Resolver<T> {
     async fn perform(&self, call: CallId, request: ActionRequest) -> ActionOutcome {
-        self.0.perform(&request, call, self.0.deadline(), |_| ()).await
+        self.0.perform_again(&request, call, self.0.deadline()).await
     }
 
     fn order_digest(&self, order: &Order) -> String {

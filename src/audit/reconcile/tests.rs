@@ -7,7 +7,9 @@ use std::sync::Mutex;
 use super::*;
 use crate::audit::{EntryKind, Settings, show};
 use crate::ids::PhoneNumber;
-use crate::orders::{Assent, Confirmation, Currency, Delivery, Money, PaymentMethod, Unavailable};
+use crate::orders::{
+    Assent, Confirmation, Currency, Delivery, Money, PaymentMethod, ProblemCode, Rejection, Unavailable,
+};
 
 /// A store that answers from a script and keeps what it was asked.
 #[derive(Default)]
@@ -226,6 +228,22 @@ async fn a_confirmation_that_happened_is_found_and_not_sent_again() {
     assert_eq!((summary, asked.len()), (RECONCILED, 1));
     assert!(matches!(asked[0].action, OrderAction::OrderDetails { .. }));
     assert_eq!(kinds, [EntryKind::Reconciled, EntryKind::CallClosed]);
+}
+
+#[tokio::test]
+async fn an_order_that_cannot_be_read_settles_nothing() {
+    let phone = PhoneNumber::try_from("+375291234567".to_owned()).unwrap();
+    let create = OrderAction::CreateDraft { lines: Vec::new(), phone, name: None };
+    let no = || {
+        let detail = "404 not-found: ".to_owned();
+        let rejection = Rejection { code: ProblemCode::NotFound, detail, order_number: None };
+        ActionOutcome::Rejected { rejection }
+    };
+    let drafted = ActionOutcome::Drafted { order: order(OrderStatus::Draft, 1) };
+    for (action, answers) in [(confirm(), vec![no()]), (create, vec![drafted, no()])] {
+        let (summary, _, kinds) = after_a_crash(action, 1, answers).await;
+        assert_eq!((summary, kinds.len()), (OPEN, 0));
+    }
 }
 
 #[tokio::test]
