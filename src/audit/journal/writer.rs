@@ -335,7 +335,11 @@ impl Writer {
         entry.offset_ms = entry.offset_ms.max(state.last_ms);
         let private = entry.private.clone();
         if private.is_some() && state.key.is_none() {
-            let key = self.with.keys.of_call(call, state.subject);
+            let key = match state.opened {
+                Some(_) => self.with.keys.of_call(call, state.subject),
+                // Its intent was sealed, so there was a key: where it is gone, the person was erased and stays so.
+                None => self.with.keys.kept(state.subject),
+            };
             let key = key.map_err(|error| no_keys(&self.with.keys, error))?;
             state.key = key.map(Arc::new);
         }
