@@ -28,6 +28,7 @@ use super::subjects::{Keys, Subjects};
 use crate::ids::{CallId, PhoneNumber, RequestId};
 
 mod appender;
+mod command;
 mod heads;
 mod opening;
 pub(crate) mod recovery;
@@ -35,7 +36,7 @@ pub(crate) mod segments;
 mod space;
 mod writer;
 
-use writer::Command;
+use command::{Command, wait};
 
 /// A handle on the journal; cheap to clone.
 #[derive(Clone)]
@@ -453,20 +454,6 @@ impl std::fmt::Display for ReadOnly {
             Self::SpaceLow => "less space is free than audit.free_space_floor_bytes",
             Self::Backlog => "more waits for PostgreSQL than audit.backlog_max_bytes",
         })
-    }
-}
-
-/// Waits for the writer by the real clock: under a paused one Tokio jumps to the deadline whenever the disk works.
-async fn wait(mut answer: oneshot::Receiver<writer::Answer>) -> Result<Receipt, JournalError> {
-    let began = Instant::now();
-    loop {
-        match tokio::time::timeout(APPEND_DEADLINE, &mut answer).await {
-            Ok(Ok(answer)) => return answer,
-            // The writer dropped the question: it has stopped.
-            Ok(Err(_)) => return Err(JournalError::Stopped),
-            Err(_) if began.elapsed() >= APPEND_DEADLINE => return Err(JournalError::Stalled),
-            Err(_) => {}
-        }
     }
 }
 

@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::appender::Appender;
+use super::command::{Answer, Command};
 use super::opening::{accepted_at, opening};
 use super::{JournalError, ReadOnly, Receipt, Shared};
 use crate::audit::chain::{Digest, Genesis, Record, whole_micros};
@@ -23,39 +24,6 @@ use crate::audit::seal::{SubjectId, SubjectKey};
 use crate::audit::settings::Settings;
 use crate::audit::subjects::Keys;
 use crate::ids::{CallId, PhoneNumber, RequestId};
-
-/// What the writer answers.
-pub(super) type Answer = Result<Receipt, JournalError>;
-
-/// What the handles ask of the writer.
-pub(super) enum Command {
-    Open {
-        call: CallId,
-        caller: Option<PhoneNumber>,
-        started_at: DateTime<Utc>,
-        /// An administrative act, no call.
-        office: bool,
-        ack: oneshot::Sender<Answer>,
-    },
-    Append {
-        call: CallId,
-        entry: Box<Entry>,
-        ack: Option<oneshot::Sender<Answer>>,
-    },
-    Close {
-        call: CallId,
-        ack: oneshot::Sender<Answer>,
-    },
-    /// Close what an earlier run left open, each call once its intents are settled.
-    CloseInterrupted,
-    /// Make a head over everything before.
-    Head {
-        ack: oneshot::Sender<Answer>,
-    },
-    Stop {
-        ack: oneshot::Sender<Answer>,
-    },
-}
 
 /// Where an unfinished call's chain stands.
 #[derive(Clone, Debug)]
