@@ -28,6 +28,7 @@ use super::subjects::{Keys, Subjects};
 use crate::ids::{CallId, PhoneNumber, RequestId};
 
 mod appender;
+mod closed;
 mod command;
 mod heads;
 mod opening;
@@ -133,6 +134,8 @@ pub enum JournalError {
     NotOpen(CallId),
     #[error("call {0} was opened before")]
     OpenedBefore(CallId),
+    #[error("an earlier call had the id {0}; the dialplan should make one per call with ${{UUID()}}")]
+    UsedBefore(CallId),
     #[error("the entry is larger than {} bytes", super::frame::PAYLOAD_MAX_BYTES)]
     TooLarge,
     #[error("the entry could not be sealed: {0}")]
@@ -218,6 +221,7 @@ impl Journal {
             },
             keys,
             calls: state.calls,
+            closed: state.closed,
             next_ordinal: state.next_ordinal,
             keeper,
             heads_file,
@@ -233,7 +237,7 @@ impl Journal {
     /// this caller. Without a number the caller is a person for this call alone. Resolves when it is on the disk.
     ///
     /// # Errors
-    /// The call was opened before, or could not be written.
+    /// The call was opened before, an earlier one with its id is remembered, or it could not be written.
     pub async fn open_call(
         &self,
         call: CallId,

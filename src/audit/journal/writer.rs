@@ -11,6 +11,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::appender::Appender;
+use super::closed::Closed;
 use super::command::{Answer, Command};
 use super::opening::{accepted_at, opening};
 use super::{JournalError, ReadOnly, Receipt, Shared};
@@ -54,6 +55,7 @@ pub(super) struct Start {
     pub(super) segments: Appender,
     pub(super) keys: Keys,
     pub(super) calls: HashMap<CallId, CallState>,
+    pub(super) closed: Closed,
     pub(super) next_ordinal: u64,
     pub(super) keeper: Keeper,
     pub(super) heads_file: HeadsFile,
@@ -220,8 +222,11 @@ impl Writer {
         if self.shared.read_only() == Some(ReadOnly::DiskFailed) {
             return Err(JournalError::ReadOnly(ReadOnly::DiskFailed));
         }
-        if self.with.calls.contains_key(&call) {
-            return Err(JournalError::OpenedBefore(call));
+        match self.with.calls.get(&call) {
+            None if !self.with.closed.has(call) => {}
+            Some(state) if state.opened.is_some() => return Err(JournalError::OpenedBefore(call)),
+            // A second chain under its id would be taken for a forged part of the first, and nobody could mend it.
+            _ => return Err(JournalError::UsedBefore(call)),
         }
         let (subject, key) = match &caller {
             None => (SubjectId(call.0), None),
@@ -361,6 +366,7 @@ impl Writer {
         let offset_ms = u64::try_from(offset.as_millis()).unwrap_or(u64::MAX);
         let answer = self.write(call, Entry::new(EntryKind::CallClosed, body, offset_ms), batch)?;
         self.with.calls.remove(&call);
+        self.with.closed.note(call);
         Ok(answer)
     }
 

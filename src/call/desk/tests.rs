@@ -168,6 +168,22 @@ async fn a_call_without_an_action_is_in_the_audit_too() {
 }
 
 #[tokio::test]
+async fn a_call_under_an_earlier_ones_id_orders_nothing_and_writes_nothing() {
+    let Scene { _folder: folder, journal, desk, asked, call, .. } = scene(false);
+    desk.ended(call, &Summary::default()).await;
+    desk.began(call);
+    for request in [cancel(), read()] {
+        let outcome = desk.carry_out(call, Instant::now(), request).await;
+        assert_eq!(outcome, ActionOutcome::Unavailable { reason: Unavailable::Journal });
+    }
+    desk.ended(call, &Summary::default()).await;
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    journal.shutdown().await.unwrap();
+    let records = audit::show::from_journal(&folder.path().join("journal"), None).unwrap();
+    assert_eq!(records.len(), 2, "the first call's opening and its close");
+}
+
+#[tokio::test]
 async fn a_call_that_ends_while_the_disk_stands_still_is_closed_afterwards() {
     let Scene { _folder: folder, journal, desk, call, gate, .. } = scene(false);
     let other = CallId(Uuid::from_u128(2));
