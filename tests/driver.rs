@@ -308,6 +308,19 @@ async fn an_action_that_never_settles_lets_the_call_go_and_goes_on_itself() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_closing_that_takes_longer_than_a_call_waits_goes_on_by_itself() {
+    let cast = cast(Settings::default());
+    *cast.desk.closing.lock().unwrap() = Duration::from_secs(600);
+    let peer = answered(&cast).await;
+    drop(peer.line);
+    timeout(Duration::from_secs(60), peer.task).await.unwrap().unwrap();
+    assert_eq!(*cast.desk.settled.lock().unwrap(), 0);
+    cast.calls.tasks.close();
+    cast.calls.tasks.wait().await;
+    assert_eq!(*cast.desk.settled.lock().unwrap(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn leaving_says_so_and_waits_a_second_for_the_peers_close() {
     let cast = cast(Settings::default());
     let mut peer = answered(&cast).await;

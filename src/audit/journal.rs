@@ -28,6 +28,8 @@ use super::subjects::{Keys, Subjects};
 use crate::ids::{CallId, PhoneNumber, RequestId};
 
 mod appender;
+mod closed;
+mod command;
 mod heads;
 mod opening;
 pub(crate) mod recovery;
@@ -35,7 +37,7 @@ pub(crate) mod segments;
 mod space;
 mod writer;
 
-use writer::Command;
+use command::{Command, wait};
 
 /// A handle on the journal; cheap to clone.
 #[derive(Clone)]
@@ -132,6 +134,8 @@ pub enum JournalError {
     NotOpen(CallId),
     #[error("call {0} was opened before")]
     OpenedBefore(CallId),
+    #[error("an earlier call had the id {0}; the dialplan should make one per call with ${{UUID()}}")]
+    UsedBefore(CallId),
     #[error("the entry is larger than {} bytes", super::frame::PAYLOAD_MAX_BYTES)]
     TooLarge,
     #[error("the entry could not be sealed: {0}")]
@@ -217,6 +221,7 @@ impl Journal {
             },
             keys,
             calls: state.calls,
+            closed: state.closed,
             next_ordinal: state.next_ordinal,
             keeper,
             heads_file,
@@ -232,7 +237,7 @@ impl Journal {
     /// this caller. Without a number the caller is a person for this call alone. Resolves when it is on the disk.
     ///
     /// # Errors
-    /// The call was opened before, or could not be written.
+    /// The call was opened before, an earlier one with its id is remembered, or it could not be written.
     pub async fn open_call(
         &self,
         call: CallId,
@@ -453,20 +458,6 @@ impl std::fmt::Display for ReadOnly {
             Self::SpaceLow => "less space is free than audit.free_space_floor_bytes",
             Self::Backlog => "more waits for PostgreSQL than audit.backlog_max_bytes",
         })
-    }
-}
-
-/// Waits for the writer by the real clock: under a paused one Tokio jumps to the deadline whenever the disk works.
-async fn wait(mut answer: oneshot::Receiver<writer::Answer>) -> Result<Receipt, JournalError> {
-    let began = Instant::now();
-    loop {
-        match tokio::time::timeout(APPEND_DEADLINE, &mut answer).await {
-            Ok(Ok(answer)) => return answer,
-            // The writer dropped the question: it has stopped.
-            Ok(Err(_)) => return Err(JournalError::Stopped),
-            Err(_) if began.elapsed() >= APPEND_DEADLINE => return Err(JournalError::Stalled),
-            Err(_) => {}
-        }
     }
 }
 

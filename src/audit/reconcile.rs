@@ -7,11 +7,13 @@
 //! intents are gone, so a draft that turns out to exist, and still to be one, is cancelled at once.
 
 use std::collections::{BTreeSet, HashMap};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use backon::BackoffBuilder as _;
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -24,8 +26,9 @@ use crate::orders::{ActionOutcome, ActionRequest, Evidence, Order, OrderAction, 
 
 /// The store, as far as the reconciler needs it.
 pub trait Desk {
-    /// Carries out a request of this call, which the request's body names, under the key that it has. What cannot be known comes back as
-    /// [`ActionOutcome::Unknown`], what did not reach the store as [`ActionOutcome::Unavailable`].
+    /// Carries out a request of this call, which the request's body names, under the key that it has. An earlier run may
+    /// have sent it, so [`ActionOutcome::Rejected`] is an answer that speaks for that attempt too. What cannot be known
+    /// comes back as [`ActionOutcome::Unknown`], what did not reach the store as [`ActionOutcome::Unavailable`].
     fn perform(&self, call: CallId, request: ActionRequest) -> impl Future<Output = ActionOutcome> + Send;
 
     /// The digest of an order as it was made for [`Evidence::order_digest`].
@@ -57,7 +60,8 @@ impl Summary {
 /// eight calls at a time, so that their entries share the disk's syncs. `now` tells how old they are.
 ///
 /// # Errors
-/// The journal takes nothing: then nothing more is asked of the store either.
+/// The journal takes nothing, or not what came of one call. The calls under way are brought to their end all the same;
+/// where the journal takes nothing, nothing more is asked of the store for others.
 pub async fn reconcile<D: Desk + Sync>(
     journal: &Journal,
     desk: &D,
@@ -73,11 +77,34 @@ pub async fn reconcile<D: Desk + Sync>(
         });
         calls[place].push(intent.clone());
     }
-    stream::iter(calls)
-        .map(|intents| settle_call(journal, desk, intents, now))
-        .buffer_unordered(AT_ONCE)
-        .try_fold(Summary::default(), |sum, call| std::future::ready(Ok(sum.and(call))))
-        .await
+    let takes_nothing = AtomicBool::new(false);
+    let settle = |intents: Vec<OpenIntent>| async {
+        let open = Summary { still_open: intents.len(), ..Summary::default() };
+        if takes_nothing.load(Ordering::Relaxed) {
+            return Ok(open);
+        }
+        // One answer that nothing is prepared for must not end the looking after all others.
+        let settled = AssertUnwindSafe(settle_call(journal, desk, intents, now)).catch_unwind().await;
+        let settled = settled.unwrap_or_else(|_| {
+            tracing::error!("settling a call's order actions panicked; they stay open");
+            Ok(open)
+        });
+        if settled.as_ref().is_err_and(is_of_the_journal) {
+            takes_nothing.store(true, Ordering::Relaxed);
+        }
+        settled
+    };
+    let mut settled = stream::iter(calls).map(settle).buffer_unordered(AT_ONCE);
+    let mut round = Ok(Summary::default());
+    while let Some(call) = settled.next().await {
+        round = round.and_then(|sum: Summary| call.map(|call| sum.and(call)));
+    }
+    round
+}
+
+/// Whether the next call would fare no better.
+fn is_of_the_journal(error: &JournalError) -> bool {
+    !matches!(error, JournalError::NotOpen(_) | JournalError::TooLarge | JournalError::Seal(_))
 }
 
 async fn settle_call<D: Desk + Sync>(
@@ -145,6 +172,8 @@ async fn settle<D: Desk + Sync>(
     if !journal.is_open(intent.call, cancel.id) {
         journal.append(intent.call, Entry::intent(&cancel, intent.offset_ms)).await?;
     }
+    // Whatever goes wrong from here on, the next round finds it.
+    journal.leave_open(intent.call, cancel.id);
     crash::point("cp9");
     journal.append(intent.call, Entry::reconciled(intent, outcome, how)).await?;
     crash::point("cp9");
@@ -197,8 +226,9 @@ pub async fn until_settled<D: Desk + Sync>(
     Ok(total)
 }
 
-/// Looks after the intents of this run and of the earlier one that left `recovered`, until `stop`: those whose outcome
-/// was found unknown, once their calls are over by `is_over`. A journal that takes nothing is asked again later.
+/// Looks after the intents of this run and of the earlier one that left `recovered`, until `stop`. Of this run those whose
+/// calls are over by `is_over`, and whose outcome was found unknown or is missing for longer than any action takes. A
+/// journal that takes nothing is asked again later.
 pub async fn keep_settled<D: Desk + Sync>(
     journal: &Journal,
     desk: &D,
@@ -214,12 +244,13 @@ pub async fn keep_settled<D: Desk + Sync>(
     let mut growing = pauses.build();
     loop {
         let mut due = journal.open_intents();
-        due.retain(|intent| earlier.contains(&intent.call) || intent.asked && is_over(intent.call));
-        let round = if due.is_empty() {
-            Ok(Summary::default())
-        } else {
-            reconcile(journal, desk, &due, journal.now()).await
-        };
+        let now = journal.now();
+        due.retain(|intent| {
+            let nobody_acts = intent.asked || intent.age(now) > ACTING;
+            earlier.contains(&intent.call) || nobody_acts && is_over(intent.call)
+        });
+        let round =
+            if due.is_empty() { Ok(Summary::default()) } else { reconcile(journal, desk, &due, now).await };
         let pause = match round {
             Ok(Summary { still_open: 0, .. }) => {
                 growing = pauses.build();
@@ -283,7 +314,7 @@ async fn still_a_draft<D: Desk + Sync>(
         ActionOutcome::Details { order: now } if now.status == OrderStatus::Draft => {
             Found::Out { outcome: Box::new(ActionOutcome::Drafted { order }), how: "resent" }
         }
-        other => found(other, "found"),
+        other => looked_up(other),
     }
 }
 
@@ -306,7 +337,7 @@ async fn confirmation<D: Desk + Sync>(
 ) -> Found {
     let order = match look_up(desk, intent, request, order_id).await {
         ActionOutcome::Details { order } => order,
-        other => return found(other, "found"),
+        other => return looked_up(other),
     };
     if order.status != OrderStatus::Draft {
         return Found::Out { outcome: Box::new(ActionOutcome::Details { order }), how: "found" };
@@ -327,6 +358,14 @@ async fn confirmation<D: Desk + Sync>(
     }
 }
 
+/// What an order says of an action on it. That it cannot be read says nothing: the store may be just being set up anew.
+fn looked_up(outcome: ActionOutcome) -> Found {
+    match outcome {
+        ActionOutcome::Details { .. } => found(outcome, "found"),
+        _ => Found::Nothing,
+    }
+}
+
 fn found(outcome: ActionOutcome, how: &'static str) -> Found {
     match outcome {
         ActionOutcome::Unknown | ActionOutcome::Unavailable { .. } => Found::Nothing,
@@ -338,6 +377,9 @@ fn found(outcome: ActionOutcome, how: &'static str) -> Found {
 const AT_ONCE: usize = 8;
 /// After this an intent is not sent again: far less than the 31 days that the store keeps a key.
 const HORIZON: TimeDelta = TimeDelta::hours(24);
+/// After this nobody acts on an intent any more: whoever did has panicked, or lost it. Chosen: several times what an action
+/// may take, which is the store's deadline (a minute at most) and twice the disk's.
+const ACTING: TimeDelta = TimeDelta::minutes(5);
 /// How long a caller's yes holds without the caller.
 const EVIDENCE_LIVES: TimeDelta = TimeDelta::minutes(10);
 /// An intent may come from so far in the future: chosen, above what a clock that is kept in step is corrected by.

@@ -205,12 +205,15 @@ impl Keys {
         Ok((subject, self.subjects.add(&self.node, tag, subject)?))
     }
 
+    /// The key of a subject that has one. None when the person was erased, or nothing was ever sealed of theirs.
+    pub(crate) fn kept(&self, subject: SubjectId) -> io::Result<Option<SubjectKey>> {
+        Ok(self.subjects.of_subject(subject)?.and_then(|slot| self.key_of(&slot).ok()))
+    }
+
     /// The key of a call's subject. A caller without a number gets one with the first value that is to be sealed. None
     /// when the person was erased.
     pub(crate) fn of_call(&mut self, call: CallId, subject: SubjectId) -> io::Result<Option<SubjectKey>> {
-        if let Some(slot) = self.subjects.of_subject(subject)?
-            && let Ok(key) = self.key_of(&slot)
-        {
+        if let Some(key) = self.kept(subject)? {
             return Ok(Some(key));
         }
         if subject != SubjectId(call.0) {

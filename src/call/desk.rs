@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use backon::BackoffBuilder as _;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
@@ -42,7 +44,7 @@ pub trait Desk: Send + Sync + fmt::Debug {
         Box::pin(std::future::ready(()))
     }
 
-    /// A call is over and all its actions are settled.
+    /// A call is over and all its actions are settled. The future is run in a task of its own and never dropped early.
     fn ended(&self, call: CallId, summary: &Summary) -> BoxFuture<'static, ()>;
 }
 
@@ -160,17 +162,29 @@ impl<T: Transport + Send + Sync + fmt::Debug + 'static> Desk for OrderDesk<T> {
     fn ended(&self, call: CallId, _: &Summary) -> BoxFuture<'static, ()> {
         let shared = self.0.clone();
         Box::pin(async move {
+            let _books = Leaving { shared: &shared, call };
             shared.write_consents(call).await;
-            // A call without any order action is in the audit too.
-            let closed = match shared.open(call).await {
-                Ok(()) => shared.journal.close_call(call).await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = closed {
-                tracing::warn!(call.id = %call, %error, "the call could not be closed in the journal");
-            }
-            shared.calls().remove(&call);
+            shared.close(call).await;
         })
+    }
+}
+
+/// Takes a call's books away when its closing is over, however that ends: they hold the caller's number.
+struct Leaving<'a, T> {
+    shared: &'a Shared<T>,
+    call: CallId,
+}
+
+impl<T> Drop for Leaving<'_, T> {
+    fn drop(&mut self) {
+        self.shared.calls().remove(&self.call);
+    }
+}
+
+impl<T> Shared<T> {
+    fn calls(&self) -> MutexGuard<'_, HashMap<CallId, Arc<Books>>> {
+        // Each change under this lock is one insertion or removal, so a panic elsewhere leaves it whole.
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -192,9 +206,38 @@ impl<T: Transport> Shared<T> {
         }
     }
 
-    fn calls(&self) -> MutexGuard<'_, HashMap<CallId, Arc<Books>>> {
-        // Each change under this lock is one insertion or removal, so a panic elsewhere leaves it whole.
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Closes the call's chain, and tries again while the disk is only slow.
+    async fn close(&self, call: CallId) {
+        let began = Instant::now();
+        let mut pauses = backon::ExponentialBuilder::default()
+            .with_min_delay(PAUSE_MIN)
+            .with_max_delay(PAUSE_MAX)
+            .without_max_times()
+            .build();
+        let mut stalled = false;
+        loop {
+            // A call without any order action is in the audit too.
+            let closed = match self.open(call).await {
+                Ok(()) => self.journal.close_call(call).await,
+                Err(error) => Err(error),
+            };
+            match closed {
+                Ok(()) => return,
+                // The disk came round to a closing that nobody waited for any more.
+                Err(JournalError::NotOpen(_)) if stalled => return,
+                Err(error @ (JournalError::Stalled | JournalError::QueueFull))
+                    if began.elapsed() < CLOSING =>
+                {
+                    stalled = true;
+                    tracing::warn!(call.id = %call, %error, "the call could not be closed in the journal yet");
+                }
+                Err(error) => {
+                    tracing::warn!(call.id = %call, %error, "the call could not be closed in the journal");
+                    return;
+                }
+            }
+            tokio::time::sleep(pauses.next().unwrap_or(PAUSE_MAX)).await;
+        }
     }
 
     /// Opens the call's chain, once. It waits for the first action or the call's end, so that the caller's number is
@@ -282,13 +325,20 @@ pub struct Resolver<T>(pub Arc<StoreClient<T>>);
 
 impl<T: Transport> reconcile::Desk for Resolver<T> {
     async fn perform(&self, call: CallId, request: ActionRequest) -> ActionOutcome {
-        self.0.perform(&request, call, self.0.deadline(), |_| ()).await
+        self.0.perform_again(&request, call, self.0.deadline()).await
     }
 
     fn order_digest(&self, order: &Order) -> String {
         crate::conversation::order_digest(order)
     }
 }
+
+/// Pauses between tries to close a call while the disk stands still.
+const PAUSE_MIN: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// How long a call's closing is tried. Chosen: a disk that stands still for an hour is mended by a restart, which closes
+/// what was left open. A journal that was shut down ends it at once.
+const CLOSING: Duration = Duration::from_secs(3600);
 
 fn offset_ms(accepted: Instant) -> u64 {
     u64::try_from(accepted.elapsed().as_millis()).unwrap_or(u64::MAX)

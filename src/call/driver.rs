@@ -166,8 +166,10 @@ impl Calls {
             engines.lagged = summary.lagged,
             "call over"
         );
-        if timeout(CLOSING, self.desk.ended(call, &summary)).await.is_err() {
-            tracing::warn!("the journal did not close the call in time");
+        // In a task of its own: a chain that stays open keeps every later segment on the disk.
+        let closing = self.desk.ended(call, &summary).instrument(tracing::Span::current());
+        if timeout(CLOSING, self.tasks.spawn_on(closing, &self.services)).await.is_err() {
+            tracing::warn!("the journal did not close the call in time; the closing goes on by itself");
         }
         let at_ms = summary.duration_ms;
         self.observer.tell(CallEvent { call, at_ms, what: Happening::Ended { summary } });

@@ -237,7 +237,7 @@ async fn ask(
     let act = office.begin().await?;
     let journal = office.journal();
     journal.append(act, Entry::intent(request, 0)).await.context("no audit, no action")?;
-    let outcome = store.perform(request, row.call, store.deadline(), |_| ()).await;
+    let outcome = store.perform_again(request, row.call, store.deadline()).await;
     let certain = !matches!(outcome, ActionOutcome::Unknown | ActionOutcome::Unavailable { .. });
     if matches!(outcome, ActionOutcome::Unknown) {
         // Nobody looks after the office's intents but the people at this queue.

@@ -96,6 +96,28 @@ impl<T: Transport> StoreClient<T> {
         request: &ActionRequest,
         call: CallId,
         deadline: Instant,
+        on_attempt: impl FnMut(Attempt) + Send,
+    ) -> ActionOutcome {
+        self.act(request, false, call, deadline, on_attempt).await
+    }
+
+    /// [`Self::perform`] for a request that an earlier run may have sent: only what the store decided under its key is a
+    /// no. What says nothing of the earlier attempt leaves it unknown.
+    pub async fn perform_again(
+        &self,
+        request: &ActionRequest,
+        call: CallId,
+        deadline: Instant,
+    ) -> ActionOutcome {
+        self.act(request, true, call, deadline, |_| ()).await
+    }
+
+    async fn act(
+        &self,
+        request: &ActionRequest,
+        again: bool,
+        call: CallId,
+        deadline: Instant,
         mut on_attempt: impl FnMut(Attempt) + Send,
     ) -> ActionOutcome {
         let action = &request.action;
@@ -105,7 +127,7 @@ impl<T: Transport> StoreClient<T> {
             on_attempt(attempt);
         };
         let outcome = if action.mutates() {
-            self.mutate(request, call, deadline, &mut on_attempt).await
+            self.mutate(request, again, call, deadline, &mut on_attempt).await
         } else {
             match self.read(action, deadline, &mut on_attempt).await {
                 Ok(outcome) => outcome,
@@ -190,6 +212,7 @@ impl<T: Transport> StoreClient<T> {
     async fn mutate(
         &self,
         asked: &ActionRequest,
+        again: bool,
         call: CallId,
         deadline: Instant,
         on_attempt: &mut (dyn FnMut(Attempt) + Send),
@@ -199,6 +222,7 @@ impl<T: Transport> StoreClient<T> {
         let Some(mut request) = change(action, asked.key, call) else {
             return UNAVAILABLE;
         };
+        request.again = again;
         // What was read back and nothing else: a change that arrives late must not be agreed to.
         request.version = asked.evidence.as_ref().map(|evidence| evidence.order_version).filter(|v| *v > 0);
         // A mutation is never the probe of a half-open breaker, so a read goes before it.
@@ -421,6 +445,7 @@ fn change(action: &OrderAction, key: Option<Uuid>, call: CallId) -> Option<Store
         body: Some(body.to_string().into()),
         key,
         version: None,
+        again: false,
     })
 }
 

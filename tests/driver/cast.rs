@@ -134,6 +134,8 @@ pub struct Counter {
     pub settle: Arc<Notify>,
     pub settled: Arc<Mutex<usize>>,
     pub closed: Mutex<Vec<(CallId, Summary)>>,
+    /// How long closing a call takes.
+    pub closing: Mutex<Duration>,
 }
 
 impl Desk for Counter {
@@ -154,7 +156,13 @@ impl Desk for Counter {
 
     fn ended(&self, call: CallId, summary: &Summary) -> BoxFuture<'static, ()> {
         self.closed.lock().unwrap().push((call, summary.clone()));
-        Box::pin(std::future::ready(()))
+        let (takes, settled) = (*self.closing.lock().unwrap(), self.settled.clone());
+        Box::pin(async move {
+            if !takes.is_zero() {
+                tokio::time::sleep(takes).await;
+                *settled.lock().unwrap() += 1;
+            }
+        })
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::writer::{Answer, NOBODYS, Writer};
+use super::command::Answer;
+use super::writer::{NOBODYS, Writer};
 use super::{JournalError, ReadOnly};
 use crate::audit::crash;
 use crate::audit::frame::Payload;

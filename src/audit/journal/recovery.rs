@@ -5,6 +5,7 @@ use std::path::Path;
 
 use uuid::Uuid;
 
+use super::closed::Closed;
 use super::writer::CallState;
 use super::{JournalError, Position, Recovered, segments};
 use crate::audit::chain::Record;
@@ -22,6 +23,8 @@ pub(super) struct State {
     pub(super) journal: Uuid,
     /// Calls that were not closed.
     pub(super) calls: HashMap<CallId, CallState>,
+    /// Calls that were closed.
+    pub(super) closed: Closed,
     pub(super) open: Vec<OpenIntent>,
     pub(super) next_ordinal: u64,
     /// The number of the next segment.
@@ -105,6 +108,7 @@ pub(super) fn recover(settings: &Settings, keys: &Keys) -> Result<State, Journal
     let mut state = State {
         journal: Uuid::now_v7(),
         calls: HashMap::new(),
+        closed: Closed::default(),
         open: Vec::new(),
         next_ordinal: 1,
         next_number: 1,
@@ -249,6 +253,7 @@ impl State {
                 }
             }
             EntryKind::CallClosed => {
+                self.closed.note(record.call);
                 if let Some(call) = self.calls.remove(&record.call) {
                     self.touch(call.ordinal, record, call.first_segment);
                 }

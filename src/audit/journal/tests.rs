@@ -129,6 +129,26 @@ async fn an_intent_without_an_outcome_is_found_again_with_its_whole_request() {
 }
 
 #[tokio::test]
+async fn what_is_found_out_of_an_earlier_runs_call_brings_no_erased_caller_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(&settings(folder.path())).unwrap();
+    journal.open_call(call(1), None, Utc::now()).await.unwrap();
+    journal.append(call(1), Entry::intent(&draft(1), 10)).await.unwrap();
+    journal.shutdown().await.unwrap();
+
+    let (journal, recovered) = Journal::open(&settings(folder.path())).unwrap();
+    let mut eraser = Subjects::open(folder.path()).unwrap();
+    let slot = eraser.all().unwrap().remove(0);
+    eraser.erase(&slot, true).unwrap();
+    journal.append(call(1), Entry::intent(&draft(2), 10)).await.unwrap();
+    journal.append(call(1), Entry::reconciled(&recovered.open_intents[0], &done(), "resent")).await.unwrap();
+    journal.shutdown().await.unwrap();
+    assert!(eraser.all().unwrap().is_empty(), "no new key");
+    let sealed = records(folder.path()).iter().filter(|record| record.sealed.is_some()).count();
+    assert_eq!(sealed, 1, "what was sealed before, under a key that is gone");
+}
+
+#[tokio::test]
 async fn a_lost_sealing_key_leaves_the_intent_to_an_operator() {
     let folder = tempfile::tempdir().unwrap();
     let (journal, _) = Journal::open(&settings(folder.path())).unwrap();

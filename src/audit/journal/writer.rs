@@ -11,6 +11,8 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::appender::Appender;
+use super::closed::Closed;
+use super::command::{Answer, Command};
 use super::opening::{accepted_at, opening};
 use super::{JournalError, ReadOnly, Receipt, Shared};
 use crate::audit::chain::{Digest, Genesis, Record, whole_micros};
@@ -23,39 +25,6 @@ use crate::audit::seal::{SubjectId, SubjectKey};
 use crate::audit::settings::Settings;
 use crate::audit::subjects::Keys;
 use crate::ids::{CallId, PhoneNumber, RequestId};
-
-/// What the writer answers.
-pub(super) type Answer = Result<Receipt, JournalError>;
-
-/// What the handles ask of the writer.
-pub(super) enum Command {
-    Open {
-        call: CallId,
-        caller: Option<PhoneNumber>,
-        started_at: DateTime<Utc>,
-        /// An administrative act, no call.
-        office: bool,
-        ack: oneshot::Sender<Answer>,
-    },
-    Append {
-        call: CallId,
-        entry: Box<Entry>,
-        ack: Option<oneshot::Sender<Answer>>,
-    },
-    Close {
-        call: CallId,
-        ack: oneshot::Sender<Answer>,
-    },
-    /// Close what an earlier run left open, each call once its intents are settled.
-    CloseInterrupted,
-    /// Make a head over everything before.
-    Head {
-        ack: oneshot::Sender<Answer>,
-    },
-    Stop {
-        ack: oneshot::Sender<Answer>,
-    },
-}
 
 /// Where an unfinished call's chain stands.
 #[derive(Clone, Debug)]
@@ -86,6 +55,7 @@ pub(super) struct Start {
     pub(super) segments: Appender,
     pub(super) keys: Keys,
     pub(super) calls: HashMap<CallId, CallState>,
+    pub(super) closed: Closed,
     pub(super) next_ordinal: u64,
     pub(super) keeper: Keeper,
     pub(super) heads_file: HeadsFile,
@@ -252,8 +222,11 @@ impl Writer {
         if self.shared.read_only() == Some(ReadOnly::DiskFailed) {
             return Err(JournalError::ReadOnly(ReadOnly::DiskFailed));
         }
-        if self.with.calls.contains_key(&call) {
-            return Err(JournalError::OpenedBefore(call));
+        match self.with.calls.get(&call) {
+            None if !self.with.closed.has(call) => {}
+            Some(state) if state.opened.is_some() => return Err(JournalError::OpenedBefore(call)),
+            // A second chain under its id would be taken for a forged part of the first, and nobody could mend it.
+            _ => return Err(JournalError::UsedBefore(call)),
         }
         let (subject, key) = match &caller {
             None => (SubjectId(call.0), None),
@@ -335,7 +308,11 @@ impl Writer {
         entry.offset_ms = entry.offset_ms.max(state.last_ms);
         let private = entry.private.clone();
         if private.is_some() && state.key.is_none() {
-            let key = self.with.keys.of_call(call, state.subject);
+            let key = match state.opened {
+                Some(_) => self.with.keys.of_call(call, state.subject),
+                // Its intent was sealed, so there was a key: where it is gone, the person was erased and stays so.
+                None => self.with.keys.kept(state.subject),
+            };
             let key = key.map_err(|error| no_keys(&self.with.keys, error))?;
             state.key = key.map(Arc::new);
         }
@@ -389,6 +366,7 @@ impl Writer {
         let offset_ms = u64::try_from(offset.as_millis()).unwrap_or(u64::MAX);
         let answer = self.write(call, Entry::new(EntryKind::CallClosed, body, offset_ms), batch)?;
         self.with.calls.remove(&call);
+        self.with.closed.note(call);
         Ok(answer)
     }
 

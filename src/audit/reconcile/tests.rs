@@ -7,7 +7,9 @@ use std::sync::Mutex;
 use super::*;
 use crate::audit::{EntryKind, Settings, show};
 use crate::ids::PhoneNumber;
-use crate::orders::{Assent, Confirmation, Currency, Delivery, Money, PaymentMethod, Unavailable};
+use crate::orders::{
+    Assent, Confirmation, Currency, Delivery, Money, PaymentMethod, ProblemCode, Rejection, Unavailable,
+};
 
 /// A store that answers from a script and keeps what it was asked.
 #[derive(Default)]
@@ -204,6 +206,122 @@ async fn what_a_running_server_does_not_know_is_found_out_once_the_call_is_over(
     assert_eq!(desk.asked.lock().unwrap().len(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_intent_whose_action_came_to_no_end_is_settled_once_its_call_is_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let call = CallId(Uuid::from_u128(1));
+    let cancel = request(OrderAction::Cancel { order_id: Uuid::from_u128(77), reason: String::new() });
+    let (journal, _) = Journal::open(&settings(folder.path())).unwrap();
+    journal.open_call(call, None, Utc::now()).await.unwrap();
+    journal.append(call, Entry::intent(&cancel, 10)).await.unwrap();
+    journal.shutdown().await.unwrap();
+    for (minutes, is_over, asked) in [(4, true, 0), (6, false, 0), (6, true, 1)] {
+        let storage = crate::audit::storage::Disk::new(folder.path());
+        let clock = std::sync::Arc::new(move || Utc::now() + TimeDelta::minutes(minutes));
+        let (journal, _) = Journal::open_with(&settings(folder.path()), Box::new(storage), clock).unwrap();
+        let desk = Scripted::default();
+        desk.answers.lock().unwrap().push_back(ActionOutcome::Cancelled { order_id: Uuid::from_u128(77) });
+        let stop = CancellationToken::new();
+        let soon = async {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            stop.cancel();
+        };
+        // As one of this run, of which nobody has said that it was asked.
+        tokio::join!(soon, keep_settled(&journal, &desk, Vec::new(), |_| is_over, &stop));
+        assert_eq!(desk.asked.lock().unwrap().len(), asked, "{minutes} min, over: {is_over}");
+        assert_eq!(journal.open_intents().len(), 1 - asked);
+        journal.shutdown().await.unwrap();
+    }
+}
+
+/// A store that answers the first call with more than the journal takes, panics at the second, and has the third's
+/// cancellation wait until the first has failed.
+struct Uneven;
+
+impl Desk for Uneven {
+    async fn perform(&self, call: CallId, request: ActionRequest) -> ActionOutcome {
+        match (call.0.as_u128(), request.action) {
+            (1, _) => {
+                let rejection =
+                    Rejection { code: ProblemCode::Other, detail: "x".repeat(2 << 20), order_number: None };
+                ActionOutcome::Rejected { rejection }
+            }
+            (2, _) => panic!("as the script says"),
+            (_, OrderAction::CreateDraft { .. }) => {
+                ActionOutcome::Drafted { order: order(OrderStatus::Draft, 1) }
+            }
+            (_, OrderAction::OrderDetails { .. }) => {
+                ActionOutcome::Details { order: order(OrderStatus::Draft, 1) }
+            }
+            (_, OrderAction::Cancel { order_id, .. }) => {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                ActionOutcome::Cancelled { order_id }
+            }
+            (_, other) => panic!("{other:?}"),
+        }
+    }
+
+    fn order_digest(&self, _: &Order) -> String {
+        String::new()
+    }
+}
+
+#[tokio::test]
+async fn what_one_calls_settling_comes_to_leaves_the_others_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(&settings(folder.path())).unwrap();
+    let phone = PhoneNumber::try_from("+375291234567".to_owned()).unwrap();
+    let cancel = OrderAction::Cancel { order_id: Uuid::from_u128(77), reason: String::new() };
+    let create = OrderAction::CreateDraft { lines: Vec::new(), phone, name: None };
+    for (n, action) in [(1, cancel.clone()), (2, cancel), (3, create)] {
+        let call = CallId(Uuid::from_u128(n));
+        journal.open_call(call, None, Utc::now()).await.unwrap();
+        journal.append(call, Entry::intent(&request(action), 10)).await.unwrap();
+    }
+    let round = reconcile(&journal, &Uneven, &journal.open_intents(), Utc::now()).await;
+    assert!(matches!(round, Err(JournalError::TooLarge)), "{round:?}");
+    let open: Vec<_> = journal.open_intents().iter().map(|intent| intent.call.0.as_u128()).collect();
+    assert_eq!(open, [1, 2], "the third's draft is cancelled and known to be");
+    journal.shutdown().await.unwrap();
+}
+
+/// A store that drafts, and with which the power goes at the cancellation.
+struct Dying(Journal);
+
+impl Desk for Dying {
+    async fn perform(&self, _: CallId, request: ActionRequest) -> ActionOutcome {
+        match request.action {
+            OrderAction::CreateDraft { .. } => ActionOutcome::Drafted { order: order(OrderStatus::Draft, 1) },
+            OrderAction::OrderDetails { .. } => {
+                ActionOutcome::Details { order: order(OrderStatus::Draft, 1) }
+            }
+            _ => {
+                self.0.shutdown().await.unwrap();
+                ActionOutcome::Cancelled { order_id: Uuid::from_u128(77) }
+            }
+        }
+    }
+
+    fn order_digest(&self, _: &Order) -> String {
+        String::new()
+    }
+}
+
+#[tokio::test]
+async fn a_cancellation_whose_outcome_could_not_be_written_is_looked_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let call = CallId(Uuid::from_u128(1));
+    let (journal, _) = Journal::open(&settings(folder.path())).unwrap();
+    let phone = PhoneNumber::try_from("+375291234567".to_owned()).unwrap();
+    let create = OrderAction::CreateDraft { lines: Vec::new(), phone, name: None };
+    journal.open_call(call, None, Utc::now()).await.unwrap();
+    journal.append(call, Entry::intent(&request(create), 10)).await.unwrap();
+    let round = reconcile(&journal, &Dying(journal.clone()), &journal.open_intents(), Utc::now()).await;
+    assert!(matches!(round, Err(JournalError::Stopped)), "{round:?}");
+    let [left] = journal.open_intents().try_into().unwrap();
+    assert_eq!((left.action.as_deref(), left.asked), (Some("cancel_order"), true));
+}
+
 #[tokio::test]
 async fn a_cancellation_and_a_delivery_are_sent_again() {
     let order_id = Uuid::from_u128(77);
@@ -226,6 +344,22 @@ async fn a_confirmation_that_happened_is_found_and_not_sent_again() {
     assert_eq!((summary, asked.len()), (RECONCILED, 1));
     assert!(matches!(asked[0].action, OrderAction::OrderDetails { .. }));
     assert_eq!(kinds, [EntryKind::Reconciled, EntryKind::CallClosed]);
+}
+
+#[tokio::test]
+async fn an_order_that_cannot_be_read_settles_nothing() {
+    let phone = PhoneNumber::try_from("+375291234567".to_owned()).unwrap();
+    let create = OrderAction::CreateDraft { lines: Vec::new(), phone, name: None };
+    let no = || {
+        let detail = "404 not-found: ".to_owned();
+        let rejection = Rejection { code: ProblemCode::NotFound, detail, order_number: None };
+        ActionOutcome::Rejected { rejection }
+    };
+    let drafted = ActionOutcome::Drafted { order: order(OrderStatus::Draft, 1) };
+    for (action, answers) in [(confirm(), vec![no()]), (create, vec![drafted, no()])] {
+        let (summary, _, kinds) = after_a_crash(action, 1, answers).await;
+        assert_eq!((summary, kinds.len()), (OPEN, 0));
+    }
 }
 
 #[tokio::test]

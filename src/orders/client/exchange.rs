@@ -35,11 +35,13 @@ pub struct StoreRequest {
     pub key: Option<Uuid>,
     /// Sent as `If-Match`: the version that the order must still have.
     pub version: Option<u32>,
+    /// An earlier run may have sent it, and nobody knows what came of it.
+    pub again: bool,
 }
 
 impl StoreRequest {
     pub(super) fn get(path: impl Into<String>, query: Vec<(&'static str, String)>) -> Self {
-        Self { method: "GET", path: path.into(), query, body: None, key: None, version: None }
+        Self { method: "GET", path: path.into(), query, body: None, key: None, version: None, again: false }
     }
 
     /// Whether it may change something in the store.
@@ -260,13 +262,19 @@ impl Course<'_> {
                 );
                 return Lesson::Final(self.unanswered());
             }
+            // A page: whatever stands before the store does not find the store.
+            404 if !problem.is_document => {
+                tracing::error!(
+                    status = response.status,
+                    path = self.request.path,
+                    "expected a problem document of a Store API, found another answer"
+                );
+                return Lesson::Final(self.unanswered());
+            }
             _ => {}
         }
-        // These are decided and stored under the key, so they speak for a lost earlier attempt too. Others (a malformed
-        // request, say) are turned away first and say nothing of it.
-        let decided = matches!(response.status, 404 | 409 | 410 | 412 | 422 | 429);
-        if self.doubtful && !decided {
-            return Lesson::Final(self.unanswered());
+        if (self.doubtful || self.request.again) && !problem.is_decided(response) {
+            return Lesson::Final(Ending::Doubtful);
         }
         Lesson::Final(Ending::Refused(problem.rejection))
     }

@@ -104,6 +104,13 @@ impl Play {
         self.client.transport.steps.lock().unwrap().extend(steps);
     }
 
+    /// [`Self::act`] for an action that an earlier run may have sent.
+    async fn act_again(&mut self, action: OrderAction) -> ActionOutcome {
+        let request =
+            ActionRequest { id: RequestId(1), action, key: Some(Uuid::from_u128(7)), evidence: None };
+        self.client.perform_again(&request, CallId(Uuid::from_u128(1)), self.client.deadline()).await
+    }
+
     async fn act(&mut self, action: OrderAction) -> ActionOutcome {
         let key = action.mutates().then(|| Uuid::from_u128(7));
         let request = ActionRequest { id: RequestId(1), action, key, evidence: None };
@@ -223,6 +230,45 @@ async fn a_no_after_a_lost_answer_counts_only_if_it_was_decided_under_the_key() 
         let mut play = Play::of([(10, torn()), (10, says(status, json!({})))]);
         assert_eq!(play.act(create()).await, ActionOutcome::Unknown, "{status}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_no_to_what_an_earlier_run_may_have_sent_counts_only_if_it_was_decided_under_the_key() {
+    for (status, code) in [
+        (400, "bad-request"),
+        (405, "method-not-allowed"),
+        (413, "body-too-large"),
+        (422, "invalid-request"),
+        (422, "idempotency-key-reused"),
+        (404, "no-such-route"),
+    ] {
+        let mut play = Play::of([(10, says(status, json!({"code": code})))]);
+        assert_eq!(play.act_again(create()).await, ActionOutcome::Unknown, "{status} {code}");
+    }
+    for (status, code) in
+        [(409, "out-of-stock"), (409, "of-another-shop"), (412, "version-mismatch"), (404, "not-found")]
+    {
+        let mut play = Play::of([(10, says(status, json!({"code": code})))]);
+        assert!(matches!(play.act_again(create()).await, ActionOutcome::Rejected { .. }), "{status} {code}");
+    }
+    // The idempotency layer gives again what it kept, whatever that was.
+    let kept = says(422, json!({"code": "payment-method-unavailable"}));
+    let mut play = Play::of([(10, kept.map(|response| StoreResponse { replayed: true, ..response }))]);
+    assert!(matches!(play.act_again(confirm()).await, ActionOutcome::Rejected { .. }));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_says_404_is_no_answer_of_the_store() {
+    let page = || {
+        let body = "<html>default backend - 404</html>".into();
+        (10, Ok(StoreResponse { status: 404, body, ..StoreResponse::default() }))
+    };
+    let details = OrderAction::OrderDetails { order_id: ORDER };
+    let mut play = Play::of([page(), page(), page(), (10, torn()), page()]);
+    assert_eq!(play.act(details).await, UNAVAILABLE);
+    assert_eq!(play.act(create()).await, UNAVAILABLE, "turned away unread, so certainly not done");
+    assert!(!matches!(play.act_again(create()).await, ActionOutcome::Rejected { .. }));
+    assert_eq!(play.act(create()).await, ActionOutcome::Unknown);
 }
 
 #[tokio::test(start_paused = true)]

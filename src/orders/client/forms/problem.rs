@@ -15,6 +15,12 @@ pub(in crate::orders::client) struct Problem {
     pub(in crate::orders::client) rejection: Rejection,
     /// A request with the same key is being carried out.
     pub(in crate::orders::client) in_progress: bool,
+    /// A JSON object, as the store's own are; a proxy's page is none.
+    pub(in crate::orders::client) is_document: bool,
+    /// It gives a reason of its own, whether this client knows it or not.
+    has_reason: bool,
+    /// The reason is one that this client knows.
+    is_known: bool,
 }
 
 impl Problem {
@@ -25,19 +31,33 @@ impl Problem {
             .or_else(|| text("type").and_then(|uri| uri.rsplit('/').next()))
             .unwrap_or("")
             .replace('_', "-");
-        let code = serde_json::from_value(Value::from(name.as_str())).unwrap_or(ProblemCode::Other);
-        let code = match (code, response.status) {
+        let told = serde_json::from_value(Value::from(name.as_str())).unwrap_or(ProblemCode::Other);
+        let code = match (told, response.status) {
             (ProblemCode::Other, 404) => ProblemCode::NotFound,
             (code, _) => code,
         };
         let detail = text("detail").or_else(|| text("title")).or_else(|| text("error")).unwrap_or("");
         Self {
             in_progress: name == "request-in-progress",
+            is_document: document.is_object(),
+            has_reason: !name.is_empty(),
+            is_known: told != ProblemCode::Other,
             rejection: Rejection {
                 code,
                 detail: clip(&format!("{} {name}: {detail}", response.status), MAX_DETAIL),
                 order_number: text("order_number").map(tidy),
             },
+        }
+    }
+
+    /// Whether it was decided and stored under the request's key, so that it speaks for an earlier attempt too. Others
+    /// (a malformed request, a key that another request has, a proxy's limit) are turned away first and say nothing of it.
+    pub(in crate::orders::client) fn is_decided(&self, response: &StoreResponse) -> bool {
+        match response.status {
+            _ if response.replayed => true,
+            409 | 410 | 412 => self.has_reason,
+            404 | 422 | 429 => self.is_known,
+            _ => false,
         }
     }
 }
