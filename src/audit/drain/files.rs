@@ -66,12 +66,53 @@ pub(super) fn read(folder: &Path, from: Position, end: Position) -> Result<(Plac
     Ok((placed, behind))
 }
 
-/// Deletes segments that PostgreSQL has whole, that nothing unfinished stands in, and that have not been written to
-/// for the grace period.
-pub(super) fn delete_old(shared: &Shared, drained: Position, grace: Duration) -> Result<(), JournalError> {
+/// What a journal has before a place.
+pub(super) enum Before {
+    Nothing,
+    /// The last one.
+    Record(Box<Record>),
+    /// No frame ends there.
+    NoSuchPlace,
+}
+
+/// The record before a watermark, by which PostgreSQL can tell whether it was this journal that it copied.
+pub(super) fn before(folder: &Path, place: Position, end: Position) -> Result<Before, JournalError> {
+    if place > end {
+        return Ok(Before::NoSuchPlace);
+    }
+    let numbers = segments::list(folder)
+        .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
+    let extents = recovery::extents(folder, &numbers)?;
+    // Segments that are gone were drained.
+    for number in numbers.into_iter().rev().filter(|number| *number <= place.segment) {
+        let counted = if number == end.segment { Some(end.offset) } else { extents.get(&number).copied() };
+        let segment = recovery::read_segment(folder, number, counted)?;
+        let mut frames = segment.scan.frames;
+        if number == place.segment {
+            let ends = [0, segment.bytes, counted.unwrap_or_default()];
+            if !ends.contains(&place.offset) && frames.iter().all(|found| found.end != place.offset) {
+                return Ok(Before::NoSuchPlace);
+            }
+            frames.retain(|found| found.end <= place.offset);
+        }
+        let last = frames.into_iter().rev().find_map(|found| match found.payload {
+            Payload::Record(record) => Some(record),
+            Payload::Segment(_) | Payload::Head(_) => None,
+        });
+        if let Some(record) = last {
+            return Ok(Before::Record(record));
+        }
+    }
+    Ok(Before::Nothing)
+}
+
+/// The segments that PostgreSQL has whole, that nothing unfinished stands in, and that have not been written to for the
+/// grace period.
+pub(super) fn old(shared: &Shared, drained: Position, grace: Duration) -> Result<Vec<u64>, JournalError> {
     let needed = shared.oldest_needed_segment().min(drained.segment);
     let numbers = segments::list(&shared.folder)
         .map_err(|source| JournalError::io(&shared.folder, "listing the journal's folder", source))?;
+    let mut old = Vec::new();
     for number in numbers.into_iter().take_while(|number| *number < needed) {
         let path = segments::path(&shared.folder, number);
         let written = std::fs::metadata(&path)
@@ -82,6 +123,15 @@ pub(super) fn delete_old(shared: &Shared, drained: Position, grace: Duration) ->
         if age < grace {
             break;
         }
+        old.push(number);
+    }
+    Ok(old)
+}
+
+/// Deletes old segments.
+pub(super) fn delete(folder: &Path, old: &[u64]) -> Result<(), JournalError> {
+    for number in old {
+        let path = segments::path(folder, *number);
         std::fs::remove_file(&path)
             .map_err(|source| JournalError::io(&path, "deleting the old segment", source))?;
         tracing::info!(journal.segment = number, "an old segment that PostgreSQL has was deleted");
