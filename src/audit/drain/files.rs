@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::audit::chain::Record;
-use crate::audit::frame::{self, Payload, Tail};
+use crate::audit::frame::{self, Acknowledged, Payload, Scan, Tail};
 use crate::audit::heads::Head;
 use crate::audit::journal::{JournalError, Position, Shared, recovery, segments};
 
@@ -41,8 +41,9 @@ pub(super) fn read(folder: &Path, from: Position, end: Position) -> Result<(Plac
             file.take(most).read_to_end(&mut bytes)
         })
         .map_err(|source| JournalError::io(&path, "reading the segment", source))?;
-    let scan = frame::scan_from(&bytes, offset);
-    if let Tail::Damaged { at } | Tail::Torn { at } = scan.tail {
+    let acknowledged = if counted.is_some() { Acknowledged::All } else { Acknowledged::Unknown };
+    let scan = frame::scan_from(&bytes, offset, acknowledged);
+    if let Some(at) = damage(&scan, counted) {
         metrics::counter!("audit_drain_damage_total").increment(1);
         tracing::error!(
             journal.segment = number,
@@ -64,6 +65,14 @@ pub(super) fn read(folder: &Path, from: Position, end: Position) -> Result<(Plac
         None => end,
     };
     Ok((placed, behind))
+}
+
+/// Where something of a drained segment is not as it was written. All that counts of it was acknowledged.
+fn damage(scan: &Scan, counted: Option<u64>) -> Option<u64> {
+    match scan.tail {
+        Tail::Damaged { at } | Tail::Torn { at } => Some(at),
+        Tail::Clean => counted.is_some_and(|counted| scan.end < counted).then_some(scan.end),
+    }
 }
 
 /// What a journal has before a place.
@@ -138,3 +147,6 @@ pub(super) fn delete(folder: &Path, old: &[u64]) -> Result<(), JournalError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
