@@ -28,6 +28,8 @@ mod heads_database;
 mod partitions;
 #[path = "audit/people.rs"]
 mod people;
+#[path = "audit/set_back.rs"]
+mod set_back;
 #[path = "audit/sinks.rs"]
 mod sinks;
 

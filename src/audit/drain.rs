@@ -2,7 +2,8 @@
 //!
 //! It reads the segment files from a watermark that PostgreSQL itself keeps, moved in the transaction that copies. So
 //! an outage, a restart and a database set back to a backup are all the same to it: it goes on from where the
-//! database stands, and a record that is there already is left alone. A record whose place another one holds is an
+//! database stands, and a record that is there already is left alone. The watermark is moved from where this run left it
+//! and from nowhere else, so a database that is set back under a running drain is met with the next step. A record whose place another one holds is an
 //! alarm: it goes to `audit.conflicts`, is counted in `audit_drain_conflicts_total` and logged as an error.
 
 use std::str::FromStr as _;
@@ -46,6 +47,11 @@ pub enum DrainError {
     Tables { expected: i64, found: i64, source: sqlx::migrate::MigrateError },
     #[error("PostgreSQL did not answer within {} s", PATIENCE.as_secs())]
     Silent,
+    #[error(
+        "expected PostgreSQL's copy to reach to segment {}, byte {}, where this run left it, found it elsewhere: it was \
+         set back, or another server copies this journal, too", .expected.segment, .expected.offset
+    )]
+    SetBack { expected: Position },
     #[error("the journal could not be read: {0}")]
     Journal(#[from] JournalError),
     #[error("audit.database_url is no PostgreSQL URL")]
@@ -131,7 +137,9 @@ impl Copying {
 
     /// Copies until something fails.
     async fn copy(&self, connected: &mut bool) -> Result<std::convert::Infallible, DrainError> {
-        let mut position = patient(self.watermark()).await?;
+        // Where PostgreSQL's copy stands; each step looks whether it still does.
+        let mut stands = patient(self.watermark()).await?;
+        let mut position = self.begin(stands).await?;
         let mut months = tables::Months::default();
         *connected = true;
         tracing::info!(
@@ -139,6 +147,7 @@ impl Copying {
             drain.offset = position.offset,
             "the audit is copied"
         );
+        self.shared.drained.send_replace(Some(position));
         let mut durable = self.shared.durable.subscribe();
         loop {
             patient(months.prepare(&self.pool, &[])).await?;
@@ -154,20 +163,29 @@ impl Copying {
                     let covered = heads.partition_point(|(_, behind)| *behind <= upto);
                     let (due, later) = heads.split_at(covered);
                     heads = later;
-                    patient(self.insert(chunk, due, upto)).await?;
+                    patient(self.insert(chunk, due, (stands, upto))).await?;
+                    stands = Some(upto);
                     crash::point("cp6");
                     self.shared.drained.send_replace(Some(upto));
                 }
-                patient(self.insert(&[], heads, next)).await?;
+                patient(self.insert(&[], heads, (stands, next))).await?;
+                stands = Some(next);
                 position = next;
                 self.shared.drained.send_replace(Some(position));
             }
             self.shared.drained.send_replace(Some(position));
             metrics::gauge!("audit_drain_up").set(1.0);
             let (shared, grace) = (Arc::clone(&self.shared), self.grace);
-            blocking(move || files::delete_old(&shared, position, grace)).await?;
-            // Woken at least hourly, for the old segments.
-            let _ = tokio::time::timeout(Duration::from_secs(3600), durable.changed()).await;
+            let old = blocking(move || files::old(&shared, position, grace)).await?;
+            if !old.is_empty() {
+                patient(self.expect(stands)).await?;
+                let shared = Arc::clone(&self.shared);
+                blocking(move || files::delete(&shared.folder, &old)).await?;
+            }
+            // Woken at least hourly, for the old segments and for a database that was set back.
+            if tokio::time::timeout(LOOK_EVERY, durable.changed()).await.is_err() {
+                patient(self.expect(stands)).await?;
+            }
             tokio::time::sleep(GATHER).await;
         }
     }
@@ -193,18 +211,43 @@ impl Copying {
         .await
     }
 
-    async fn watermark(&self) -> Result<Position, DrainError> {
+    /// Where PostgreSQL's copy stands, once its tables do.
+    async fn watermark(&self) -> Result<Option<Position>, DrainError> {
         tables::bring_up_to_date(&self.pool).await?;
-        let row: Option<(i64, i64)> =
-            sqlx::query_as("SELECT segment, byte_offset FROM audit.drained WHERE journal = $1")
-                .bind(self.shared.id)
-                .fetch_optional(&self.pool)
-                .await?;
-        let (segment, offset) = row.unwrap_or_default();
-        Ok(Position {
-            segment: u64::try_from(segment).unwrap_or_default(),
-            offset: u64::try_from(offset).unwrap_or_default(),
-        })
+        Ok(rows::watermark(&self.pool, self.shared.id).await?)
+    }
+
+    /// Where to begin: at the watermark, if it stands in the journal as it is. A machine that was set back to a snapshot
+    /// has less, and perhaps something else, than PostgreSQL saw; then all of it is copied once more, and a record whose
+    /// place another one holds is a conflict.
+    async fn begin(&self, stands: Option<Position>) -> Result<Position, DrainError> {
+        let Some(stands) = stands else { return Ok(Position::default()) };
+        let (shared, end) = (Arc::clone(&self.shared), *self.shared.durable.borrow());
+        let fits = match blocking(move || files::before(&shared.folder, stands, end)).await? {
+            files::Before::Nothing => true,
+            files::Before::Record(record) => {
+                patient(async { Ok(rows::has(&self.pool, &record).await?) }).await?
+            }
+            files::Before::NoSuchPlace => false,
+        };
+        if fits {
+            return Ok(stands);
+        }
+        metrics::counter!("audit_drain_misfits_total").increment(1);
+        tracing::error!(
+            drain.segment = stands.segment,
+            drain.offset = stands.offset,
+            "PostgreSQL has seen another journal than this one, which was perhaps set back: all of it is copied again"
+        );
+        Ok(Position::default())
+    }
+
+    /// Whether the copy still reaches to where this run left it.
+    async fn expect(&self, stands: Option<Position>) -> Result<(), DrainError> {
+        if rows::watermark(&self.pool, self.shared.id).await? == stands {
+            return Ok(());
+        }
+        Err(DrainError::SetBack { expected: stands.unwrap_or_default() })
     }
 
     /// One transaction: records, personal values, heads and watermark.
@@ -212,12 +255,13 @@ impl Copying {
         &self,
         records: &[(Record, Position)],
         heads: &[(Head, Position)],
-        upto: Position,
+        (stands, upto): (Option<Position>, Position),
     ) -> Result<(), DrainError> {
         let from = rows::From { journal: self.shared.id, node: &self.shared.node };
         let heads: Vec<&Head> = heads.iter().map(|(head, _)| head).collect();
-        let conflicts =
-            rows::insert(&self.pool, from, (records, &heads), upto, |subjects| self.slots(subjects)).await?;
+        let moves = (stands, upto);
+        let slots = |subjects| self.slots(subjects);
+        let conflicts = rows::insert(&self.pool, from, (records, &heads), moves, slots).await?;
         metrics::counter!("audit_drain_entries_total").increment(records.len() as u64);
         if conflicts > 0 {
             metrics::counter!("audit_drain_conflicts_total").increment(conflicts);
@@ -260,6 +304,8 @@ fn pauses() -> impl Iterator<Item = Duration> {
 const BATCH: usize = 500;
 /// How long records gather after the first one. Chosen: well under the 100 ms that a copy may lag.
 const GATHER: Duration = Duration::from_millis(20);
+/// How often a drain that has nothing to copy looks around.
+const LOOK_EVERY: Duration = Duration::from_secs(3600);
 /// Longest wait for one step of PostgreSQL. Chosen: a vacuum or a checkpoint is over by then.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest pause between attempts. Chosen: 60 s of outage are copied within 5 s of its end.

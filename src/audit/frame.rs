@@ -28,7 +28,7 @@ pub(crate) enum Payload {
 /// How a segment begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Header {
-    /// 1.
+    /// [`VERSION`].
     pub version: u32,
     /// The folder's own id, made with its first segment.
     pub journal: uuid::Uuid,
@@ -70,11 +70,22 @@ pub(crate) enum Tail {
     Damaged { at: u64 },
 }
 
+/// What is known of the bytes that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Acknowledged {
+    /// Each of them once was safe: whatever is wrong with them is damage.
+    All,
+    /// A crash may have come before the last batch was.
+    Unknown,
+}
+
 /// All good frames of a segment and how they end.
 #[derive(Clone, Debug)]
 pub(crate) struct Scan {
     pub frames: Vec<Found>,
     pub tail: Tail,
+    /// The first frame that is as it was written, by its checksum, and of a kind that this version does not know.
+    pub strange: Option<u64>,
     /// Where the last frame that counts ends.
     pub end: u64,
 }
@@ -98,24 +109,34 @@ pub(crate) fn push(json: &[u8], batch_start: u32, batch: &mut Vec<u8>) {
 }
 
 /// Reads a segment's bytes. Never panics, whatever they are.
-pub(crate) fn scan(bytes: &[u8]) -> Scan {
-    scan_from(bytes, 0)
+pub(crate) fn scan(bytes: &[u8], acknowledged: Acknowledged) -> Scan {
+    scan_from(bytes, 0, acknowledged)
 }
 
 /// Reads the bytes of a segment from `base` on, where a frame begins. Places are those in the segment.
-pub(crate) fn scan_from(bytes: &[u8], base: u64) -> Scan {
+pub(crate) fn scan_from(bytes: &[u8], base: u64, acknowledged: Acknowledged) -> Scan {
     let mut frames = Vec::new();
     let mut at = 0;
     let mut bad = None;
+    let mut strange = None;
+    let mut end = base;
     let mut last_batch = 0;
     while at < bytes.len() {
         match decode(bytes, at, base) {
-            Some((payload, batch_start, end)) => {
+            Some(Decoded { payload, batch_start, end: behind }) => {
                 last_batch = last_batch.max(u64::from(batch_start));
-                frames.push(Found { payload, end: base + end as u64 });
-                at = end;
+                end = base + behind as u64;
+                match payload {
+                    Some(payload) => frames.push(Found { payload, end }),
+                    None => {
+                        strange.get_or_insert(base + at as u64);
+                    }
+                }
+                at = behind;
             }
-            None if bytes[at..].iter().all(|byte| *byte == 0) => break,
+            None if acknowledged == Acknowledged::Unknown && bytes[at..].iter().all(|byte| *byte == 0) => {
+                break;
+            }
             None => {
                 bad.get_or_insert(base + at as u64);
                 // The next good frame, if there is one: it tells torn from damaged, and it is read all the same.
@@ -126,26 +147,37 @@ pub(crate) fn scan_from(bytes: &[u8], base: u64) -> Scan {
             }
         }
     }
-    let tail = match bad {
-        None => Tail::Clean,
-        Some(at) if last_batch > at => Tail::Damaged { at },
-        Some(at) => Tail::Torn { at },
+    let tail = match (bad, strange) {
+        (None, None) => Tail::Clean,
+        (Some(at), None) if acknowledged == Acknowledged::Unknown && last_batch <= at => Tail::Torn { at },
+        (Some(at), None) | (None, Some(at)) => Tail::Damaged { at },
+        (Some(bad), Some(strange)) => Tail::Damaged { at: bad.min(strange) },
     };
     if let Tail::Torn { at } = tail {
         // The rest of a batch that is not whole counts no more than what is missing of it.
         frames.retain(|found: &Found| found.end <= at);
+        end = frames.last().map_or(base, |found| found.end);
     }
-    let end = frames.last().map_or(base, |found| found.end);
-    Scan { frames, tail, end }
+    Scan { frames, tail, strange, end }
 }
 
 /// The frame that the bytes begin with.
 pub(crate) fn first(bytes: &[u8]) -> Option<Payload> {
-    decode(bytes, 0, 0).map(|(payload, ..)| payload)
+    decode(bytes, 0, 0)?.payload
 }
 
-/// The payload at a place, the start of its batch in the segment, and where its frame ends in the bytes.
-fn decode(bytes: &[u8], at: usize, base: u64) -> Option<(Payload, u32, usize)> {
+/// A frame that is as it was written.
+struct Decoded {
+    /// None for what this version cannot read.
+    payload: Option<Payload>,
+    /// Where its batch starts in the segment.
+    batch_start: u32,
+    /// Where it ends in the bytes.
+    end: usize,
+}
+
+/// The frame at a place; none where its bytes are not what they were.
+fn decode(bytes: &[u8], at: usize, base: u64) -> Option<Decoded> {
     let head: &[u8; HEAD_BYTES] = bytes.get(at..)?.first_chunk()?;
     let [m0, m1, m2, m3, l0, l1, l2, l3, b0, b1, b2, b3, c0, c1, c2, c3] = *head;
     let length = u32::from_be_bytes([l0, l1, l2, l3]);
@@ -159,14 +191,20 @@ fn decode(bytes: &[u8], at: usize, base: u64) -> Option<(Payload, u32, usize)> {
     if checksum(length, batch_start, json) != u32::from_be_bytes([c0, c1, c2, c3]) {
         return None;
     }
+    Some(Decoded { payload: parse(json), batch_start, end })
+}
+
+fn parse(json: &[u8]) -> Option<Payload> {
     // Nearly every frame is a record, and its tag comes first: read as what it is, without finding that out field by
     // field.
-    let payload = if json.starts_with(br#"{"frame":"record","#) {
-        Payload::Record(Box::new(serde_json::from_str(std::str::from_utf8(json).ok()?).ok()?))
-    } else {
-        serde_json::from_slice(json).ok()?
-    };
-    Some((payload, batch_start, end))
+    if json.starts_with(br#"{"frame":"record","#) {
+        let record = serde_json::from_str(std::str::from_utf8(json).ok()?).ok()?;
+        return Some(Payload::Record(Box::new(record)));
+    }
+    serde_json::from_slice(json).ok().filter(|payload| match payload {
+        Payload::Segment(header) => header.version == VERSION,
+        Payload::Record(_) | Payload::Head(_) => true,
+    })
 }
 
 fn next_magic(bytes: &[u8], from: usize) -> Option<usize> {
@@ -179,6 +217,8 @@ fn checksum(length: u32, batch_start: u32, json: &[u8]) -> u32 {
     crc32c::crc32c_append(head, json)
 }
 
+/// How segments are written. Another one is not read: what it means is not known here.
+pub(crate) const VERSION: u32 = 1;
 const MAGIC: [u8; 4] = *b"OLJ1";
 const HEAD_BYTES: usize = 16;
 /// Far above an order of fifty lines, sealed part included (some 40 KiB); far below a segment.
@@ -187,6 +227,7 @@ pub(crate) const PAYLOAD_MAX_BYTES: u32 = 1 << 20;
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
+    use super::Acknowledged::{All, Unknown};
     use super::*;
     use proptest::prelude::*;
 
@@ -194,7 +235,7 @@ mod tests {
         let journal = uuid::Uuid::from_u128(1);
         let node = "n".to_owned();
         Payload::Segment(Box::new(Header {
-            version: 1,
+            version: VERSION,
             journal,
             node,
             segment,
@@ -219,7 +260,7 @@ mod tests {
     #[test]
     fn frames_come_back_as_they_were_written() {
         let (bytes, _) = two_batches();
-        let scan = scan(&bytes);
+        let scan = scan(&bytes, Unknown);
         assert_eq!(scan.tail, Tail::Clean);
         assert_eq!(scan.frames.len(), 4);
         assert_eq!(scan.end as usize, bytes.len() - 64);
@@ -231,7 +272,7 @@ mod tests {
         for at in 0..bytes.len() {
             let mut changed = bytes.clone();
             changed[at] ^= 0x40;
-            let scan = scan(&changed);
+            let scan = scan(&changed, Unknown);
             match scan.tail {
                 Tail::Damaged { at: bad } => assert!(at < second && bad as usize <= at, "byte {at}: {bad}"),
                 Tail::Torn { at: bad } => assert!(at >= second && bad as usize <= at, "byte {at}: {bad}"),
@@ -241,11 +282,49 @@ mod tests {
     }
 
     #[test]
+    fn every_changed_byte_of_what_was_acknowledged_is_damage_and_the_other_frames_are_kept() {
+        let (bytes, _) = two_batches();
+        let acknowledged = bytes.len() - 64;
+        for at in 0..acknowledged {
+            let mut changed = bytes[..acknowledged].to_vec();
+            changed[at] ^= 0x40;
+            let scan = scan(&changed, All);
+            assert!(matches!(scan.tail, Tail::Damaged { at: bad } if bad as usize <= at), "byte {at}");
+            assert_eq!(scan.frames.len(), 3, "byte {at}");
+        }
+        assert!(matches!(scan(&bytes, All).tail, Tail::Damaged { at } if at as usize == acknowledged));
+    }
+
+    #[test]
+    fn a_whole_frame_of_a_newer_version_is_not_torn_wherever_it_stands() {
+        let mut newer = header(9);
+        if let Payload::Segment(header) = &mut newer {
+            header.version = VERSION + 1;
+        }
+        for json in [br#"{"frame":"novelty"}"#.to_vec(), newer.to_json().unwrap()] {
+            let mut bytes = Vec::new();
+            push(&json, 0, &mut bytes);
+            let first = scan(&bytes, Unknown);
+            assert_eq!((first.strange, first.tail), (Some(0), Tail::Damaged { at: 0 }));
+            assert_eq!(first.end as usize, bytes.len());
+            let (mut bytes, second) = two_batches();
+            bytes.truncate(bytes.len() - 64);
+            let last = bytes.len() as u64;
+            push(&json, second as u32, &mut bytes);
+            // Torn behind it, too.
+            bytes.extend_from_slice(&MAGIC);
+            let scan = scan(&bytes, Unknown);
+            assert_eq!((scan.strange, scan.tail), (Some(last), Tail::Damaged { at: last }));
+            assert_eq!(scan.frames.len(), 4);
+        }
+    }
+
+    #[test]
     fn a_cut_at_every_byte_leaves_the_frames_before_it() {
         let (bytes, _) = two_batches();
-        let whole = scan(&bytes);
+        let whole = scan(&bytes, Unknown);
         for cut in 0..bytes.len() {
-            let scan = scan(&bytes[..cut]);
+            let scan = scan(&bytes[..cut], Unknown);
             let expected = whole.frames.iter().filter(|found| found.end as usize <= cut).count();
             assert_eq!(scan.frames.len(), expected, "cut at {cut}");
             assert!(!matches!(scan.tail, Tail::Damaged { .. }), "cut at {cut}: {:?}", scan.tail);
@@ -265,7 +344,7 @@ mod tests {
             let (mut good, _) = two_batches();
             good.truncate(cut);
             good.extend_from_slice(&bytes);
-            let _ = scan(&good);
+            let _ = scan(&good, Unknown);
         }
     }
 }

@@ -124,6 +124,11 @@ pub enum JournalError {
         .folder.display()
     )]
     OtherNode { folder: PathBuf, expected: String, found: String },
+    #[error(
+        "expected frames of version {} in {}, found another one at byte {at}, whole: a newer version of this program \
+         wrote it; start that one again, this one has changed nothing", super::frame::VERSION, .path.display()
+    )]
+    Newer { path: PathBuf, at: u64 },
     #[error("the journal refuses intents: {0}")]
     ReadOnly(ReadOnly),
     #[error("the journal's queue is full ({} commands wait for the disk)", QUEUE)]
@@ -149,7 +154,7 @@ impl Journal {
     /// writer thread. Blocks on the disk: some 10 ms for each full segment that is still kept.
     ///
     /// # Errors
-    /// The folder is held by another process, belongs to another node, or cannot be read or written.
+    /// The folder is held by another process, belongs to another node or a newer version, or cannot be read or written.
     pub fn open(settings: &Settings) -> Result<(Self, Recovered), JournalError> {
         Self::open_on(settings, Box::new(Disk::new(&settings.journal)))
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use crate::audit::chain::Record;
-use crate::audit::frame::{self, Payload, Tail};
+use crate::audit::frame::{self, Acknowledged, Payload, Scan, Tail};
 use crate::audit::heads::Head;
 use crate::audit::journal::{JournalError, Position, Shared, recovery, segments};
 
@@ -41,8 +41,9 @@ pub(super) fn read(folder: &Path, from: Position, end: Position) -> Result<(Plac
             file.take(most).read_to_end(&mut bytes)
         })
         .map_err(|source| JournalError::io(&path, "reading the segment", source))?;
-    let scan = frame::scan_from(&bytes, offset);
-    if let Tail::Damaged { at } | Tail::Torn { at } = scan.tail {
+    let acknowledged = if counted.is_some() { Acknowledged::All } else { Acknowledged::Unknown };
+    let scan = frame::scan_from(&bytes, offset, acknowledged);
+    if let Some(at) = damage(&scan, counted) {
         metrics::counter!("audit_drain_damage_total").increment(1);
         tracing::error!(
             journal.segment = number,
@@ -66,12 +67,61 @@ pub(super) fn read(folder: &Path, from: Position, end: Position) -> Result<(Plac
     Ok((placed, behind))
 }
 
-/// Deletes segments that PostgreSQL has whole, that nothing unfinished stands in, and that have not been written to
-/// for the grace period.
-pub(super) fn delete_old(shared: &Shared, drained: Position, grace: Duration) -> Result<(), JournalError> {
+/// Where something of a drained segment is not as it was written. All that counts of it was acknowledged.
+fn damage(scan: &Scan, counted: Option<u64>) -> Option<u64> {
+    match scan.tail {
+        Tail::Damaged { at } | Tail::Torn { at } => Some(at),
+        Tail::Clean => counted.is_some_and(|counted| scan.end < counted).then_some(scan.end),
+    }
+}
+
+/// What a journal has before a place.
+pub(super) enum Before {
+    Nothing,
+    /// The last one.
+    Record(Box<Record>),
+    /// No frame ends there.
+    NoSuchPlace,
+}
+
+/// The record before a watermark, by which PostgreSQL can tell whether it was this journal that it copied.
+pub(super) fn before(folder: &Path, place: Position, end: Position) -> Result<Before, JournalError> {
+    if place > end {
+        return Ok(Before::NoSuchPlace);
+    }
+    let numbers = segments::list(folder)
+        .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
+    let extents = recovery::extents(folder, &numbers)?;
+    // Segments that are gone were drained.
+    for number in numbers.into_iter().rev().filter(|number| *number <= place.segment) {
+        let counted = if number == end.segment { Some(end.offset) } else { extents.get(&number).copied() };
+        let segment = recovery::read_segment(folder, number, counted)?;
+        let mut frames = segment.scan.frames;
+        if number == place.segment {
+            let ends = [0, segment.bytes, counted.unwrap_or_default()];
+            if !ends.contains(&place.offset) && frames.iter().all(|found| found.end != place.offset) {
+                return Ok(Before::NoSuchPlace);
+            }
+            frames.retain(|found| found.end <= place.offset);
+        }
+        let last = frames.into_iter().rev().find_map(|found| match found.payload {
+            Payload::Record(record) => Some(record),
+            Payload::Segment(_) | Payload::Head(_) => None,
+        });
+        if let Some(record) = last {
+            return Ok(Before::Record(record));
+        }
+    }
+    Ok(Before::Nothing)
+}
+
+/// The segments that PostgreSQL has whole, that nothing unfinished stands in, and that have not been written to for the
+/// grace period.
+pub(super) fn old(shared: &Shared, drained: Position, grace: Duration) -> Result<Vec<u64>, JournalError> {
     let needed = shared.oldest_needed_segment().min(drained.segment);
     let numbers = segments::list(&shared.folder)
         .map_err(|source| JournalError::io(&shared.folder, "listing the journal's folder", source))?;
+    let mut old = Vec::new();
     for number in numbers.into_iter().take_while(|number| *number < needed) {
         let path = segments::path(&shared.folder, number);
         let written = std::fs::metadata(&path)
@@ -82,9 +132,21 @@ pub(super) fn delete_old(shared: &Shared, drained: Position, grace: Duration) ->
         if age < grace {
             break;
         }
+        old.push(number);
+    }
+    Ok(old)
+}
+
+/// Deletes old segments.
+pub(super) fn delete(folder: &Path, old: &[u64]) -> Result<(), JournalError> {
+    for number in old {
+        let path = segments::path(folder, *number);
         std::fs::remove_file(&path)
             .map_err(|source| JournalError::io(&path, "deleting the old segment", source))?;
         tracing::info!(journal.segment = number, "an old segment that PostgreSQL has was deleted");
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

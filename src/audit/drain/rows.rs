@@ -4,6 +4,7 @@
 //! it leaves out is looked at again: the same record is nothing, another one is a conflict.
 
 use serde_json::{Value, json};
+use sqlx::PgConnection;
 use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
@@ -20,6 +21,7 @@ use crate::audit::subjects::Slot;
 pub(crate) const ERASING: i64 = 0x6f72_6465_726c_6e65;
 
 /// How a journal is told apart.
+#[derive(Clone, Copy)]
 pub(super) struct From<'a> {
     pub(super) journal: Uuid,
     pub(super) node: &'a str,
@@ -27,11 +29,14 @@ pub(super) struct From<'a> {
 
 /// One transaction: records, heads, values and watermark. Returns how many conflicts were met. `slots` reads the persons'
 /// slots from the file, and is asked once no erasure can come between.
+///
+/// # Errors
+/// [`DrainError::SetBack`] when the watermark is not where it `stands`: then nothing was written.
 pub(super) async fn insert<F>(
     pool: &PgPool,
     from: From<'_>,
     (records, covering): (&[(Record, Position)], &[&Head]),
-    upto: Position,
+    (stands, upto): (Option<Position>, Position),
     slots: impl FnOnce(Vec<SubjectId>) -> F,
 ) -> Result<u64, DrainError>
 where
@@ -93,15 +98,52 @@ where
         sqlx::query(INSERT_VALUES).bind(Value::Array(values)).execute(&mut *transaction).await?;
     }
     conflicts += heads::insert(&mut transaction, from.journal, covering).await?;
-    sqlx::query(MOVE_WATERMARK)
-        .bind(from.journal)
-        .bind(from.node)
-        .bind(i64::try_from(upto.segment).unwrap_or(i64::MAX))
-        .bind(i64::try_from(upto.offset).unwrap_or(i64::MAX))
-        .execute(&mut *transaction)
-        .await?;
+    move_watermark(&mut transaction, from, stands, upto).await?;
     transaction.commit().await?;
     Ok(conflicts)
+}
+
+/// How far PostgreSQL has this journal; none before anything was copied.
+pub(super) async fn watermark(pool: &PgPool, journal: Uuid) -> Result<Option<Position>, sqlx::Error> {
+    let row: Option<(i64, i64)> = sqlx::query_as(WATERMARK).bind(journal).fetch_optional(pool).await?;
+    Ok(row.map(|(segment, offset)| Position {
+        segment: u64::try_from(segment).unwrap_or_default(),
+        offset: u64::try_from(offset).unwrap_or_default(),
+    }))
+}
+
+/// Whether PostgreSQL has this record, or keeps it as a conflict.
+pub(super) async fn has(pool: &PgPool, record: &Record) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(HAS)
+        .bind(record.call.0)
+        .bind(i64::from(record.seq))
+        .bind(record.hash.as_bytes())
+        .fetch_one(pool)
+        .await
+}
+
+/// Moves the watermark on from where it was left, and from nowhere else: a database that was set back meanwhile lacks
+/// what lies between.
+async fn move_watermark(
+    connection: &mut PgConnection,
+    from: From<'_>,
+    stands: Option<Position>,
+    upto: Position,
+) -> Result<(), DrainError> {
+    let number = |number| i64::try_from(number).unwrap_or(i64::MAX);
+    let moving = sqlx::query(if stands.is_some() { MOVE_WATERMARK } else { SET_WATERMARK })
+        .bind(from.journal)
+        .bind(from.node)
+        .bind(number(upto.segment))
+        .bind(number(upto.offset));
+    let moving = match stands {
+        Some(stands) => moving.bind(number(stands.segment)).bind(number(stands.offset)),
+        None => moving,
+    };
+    if moving.execute(connection).await?.rows_affected() == 0 {
+        return Err(DrainError::SetBack { expected: stands.unwrap_or_default() });
+    }
+    Ok(())
 }
 
 /// An entry's row, by column names.
@@ -215,7 +257,16 @@ const INSERT_VALUES: &str = "
       FROM jsonb_to_recordset($1) AS x(call_id uuid, seq integer, at timestamptz, subject_id uuid, box text)
     ON CONFLICT DO NOTHING";
 
-const MOVE_WATERMARK: &str = "
+const WATERMARK: &str = "SELECT segment, byte_offset FROM audit.drained WHERE journal = $1";
+
+const HAS: &str = "
+    SELECT EXISTS (SELECT FROM audit.entries WHERE call_id = $1 AND seq = $2 AND hash = $3)
+        OR EXISTS (SELECT FROM audit.conflicts WHERE call_id = $1 AND seq = $2 AND hash = $3)";
+
+const SET_WATERMARK: &str = "
     INSERT INTO audit.drained (journal, node, segment, byte_offset) VALUES ($1, $2, $3, $4)
-    ON CONFLICT (journal) DO UPDATE
-       SET node = excluded.node, segment = excluded.segment, byte_offset = excluded.byte_offset, updated_at = now()";
+    ON CONFLICT (journal) DO NOTHING";
+
+const MOVE_WATERMARK: &str = "
+    UPDATE audit.drained SET node = $2, segment = $3, byte_offset = $4, updated_at = now()
+     WHERE journal = $1 AND segment = $5 AND byte_offset = $6";

@@ -94,7 +94,7 @@ impl Appender {
     fn append_to_new(&mut self, payloads: &[Vec<u8>], next_ordinal: u64) -> io::Result<Position> {
         let number = self.next_number;
         let header = Payload::Segment(Box::new(Header {
-            version: 1,
+            version: frame::VERSION,
             journal: self.journal,
             node: self.node.clone(),
             segment: number,

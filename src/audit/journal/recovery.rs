@@ -10,7 +10,7 @@ use super::writer::CallState;
 use super::{JournalError, Position, Recovered, segments};
 use crate::audit::chain::Record;
 use crate::audit::entry::EntryKind;
-use crate::audit::frame::{self, Extent, Payload, Scan, Tail};
+use crate::audit::frame::{self, Acknowledged, Extent, Payload, Scan, Tail};
 use crate::audit::heads::{Head, Standing, keeper};
 use crate::audit::open_intent::OpenIntent;
 use crate::audit::seal::SubjectId;
@@ -59,7 +59,8 @@ pub(crate) fn read_segment(
         std::fs::read(&path).map_err(|source| JournalError::io(&path, "reading the segment", source))?;
     // What lies behind was written and never acknowledged, and its writer went on in the next segment.
     let counts = counted.and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(bytes.len());
-    let scan = frame::scan(bytes.get(..counts).unwrap_or(&bytes));
+    let acknowledged = if counted.is_some() { Acknowledged::All } else { Acknowledged::Unknown };
+    let scan = frame::scan(bytes.get(..counts).unwrap_or(&bytes), acknowledged);
     let end = scan.end;
     Ok(ReadSegment { number, scan, bytes: end })
 }
@@ -123,8 +124,11 @@ pub(super) fn recover(settings: &Settings, keys: &Keys) -> Result<State, Journal
         let last = index + 1 == numbers.len();
         let counted = extents.get(number).copied();
         let segment = read_segment(folder, *number, counted)?;
-        state.read(settings, keys, &mut open, &segment)?;
         let path = segments::path(folder, *number);
+        if let Some(at) = segment.scan.strange {
+            return Err(JournalError::Newer { path, at });
+        }
+        state.read(settings, keys, &mut open, &segment)?;
         match segment.scan.tail {
             Tail::Torn { at } if last => {
                 let length = std::fs::metadata(&path)

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::*;
 use crate::audit::chain::Record;
 use crate::audit::entry::EntryKind;
-use crate::audit::frame::{self, Payload, Tail};
+use crate::audit::frame::{self, Acknowledged, Payload, Tail};
 use crate::audit::storage::Segment;
 use crate::ids::Pii;
 use crate::orders::{ActionOutcome, ActionRequest, DraftLine, OrderAction};
@@ -199,7 +199,7 @@ async fn a_journal_cut_at_every_byte_of_its_last_two_frames_opens_with_what_was_
     journal.shutdown().await.unwrap();
     let path = segments::path(folder.path(), 1);
     let bytes = std::fs::read(&path).unwrap();
-    let frames = frame::scan(&bytes).frames;
+    let frames = frame::scan(&bytes, Acknowledged::Unknown).frames;
     let [.., opened, intent, outcome, head] = frames.as_slice() else { panic!("three records and a head") };
     assert_eq!(head.end as usize, bytes.len(), "shutdown cut the zeros");
 
@@ -237,7 +237,7 @@ async fn damage_in_what_was_safe_is_told_and_nothing_is_cut() {
     journal.shutdown().await.unwrap();
     let path = segments::path(folder.path(), 1);
     let mut bytes = std::fs::read(&path).unwrap();
-    let intent = frame::scan(&bytes).frames[1].end as usize;
+    let intent = frame::scan(&bytes, Acknowledged::Unknown).frames[1].end as usize;
     bytes[intent + 40] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
     let (journal, recovered) = Journal::open(&settings(folder.path())).unwrap();
@@ -245,7 +245,23 @@ async fn damage_in_what_was_safe_is_told_and_nothing_is_cut() {
     assert_eq!(std::fs::read(&path).unwrap(), bytes);
     journal.open_call(call(2), None, Utc::now()).await.unwrap();
     journal.shutdown().await.unwrap();
-    assert!(matches!(frame::scan(&bytes).tail, Tail::Damaged { .. }));
+    assert!(matches!(frame::scan(&bytes, Acknowledged::Unknown).tail, Tail::Damaged { .. }));
+}
+
+#[tokio::test]
+async fn what_a_newer_version_wrote_is_refused_and_not_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let (journal, _) = Journal::open(&settings(folder.path())).unwrap();
+    journal.open_call(call(1), None, Utc::now()).await.unwrap();
+    journal.shutdown().await.unwrap();
+    let path = segments::path(folder.path(), 1);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let whole = bytes.len();
+    frame::push(br#"{"frame":"novelty"}"#, u32::try_from(whole).unwrap(), &mut bytes);
+    std::fs::write(&path, &bytes).unwrap();
+    let error = Journal::open(&settings(folder.path())).unwrap_err();
+    assert!(matches!(error, JournalError::Newer { at, .. } if at == whole as u64), "{error}");
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
 }
 
 #[tokio::test]
