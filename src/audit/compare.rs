@@ -2,22 +2,27 @@
 //! every change. Both sides name the idempotency key, so each change of the voice server's must have its intent, and
 //! each success that was journaled must have its change.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::TryStreamExt as _;
 use serde::Serialize;
-use serde_json::Value;
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use super::chain::Record;
-use super::entry::EntryKind;
-use crate::ids::{CallId, RequestId};
+use super::journal::JournalError;
+use crate::ids::CallId;
+
+mod book;
+
+pub use book::Book;
+use book::{Known, Verdict};
 
 /// One change of an order, as the store wrote it down.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct StoreEvent {
+    /// Its number in the store's book.
+    pub id: i64,
     pub order_id: Uuid,
     pub version: i32,
     pub event: String,
@@ -32,6 +37,10 @@ pub struct StoreEvent {
 /// What was compared and found.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Comparison {
+    /// What was before is not judged.
+    pub since: Option<DateTime<Utc>>,
+    /// `audit retain` gave up what the audit had from before it.
+    pub given_up: Option<DateTime<Utc>>,
     /// Changes by the voice server in the store's book.
     pub store_events: u64,
     /// Intents of the audit with a key.
@@ -70,27 +79,6 @@ pub enum Mismatch {
     DoneAllTheSame,
 }
 
-/// What the audit says became of an intent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Undecided,
-    NotDone,
-    Done,
-}
-
-/// What the audit knows of a key: the same action may have been asked for more than once under it.
-#[derive(Debug)]
-struct Known {
-    /// The earliest intent.
-    at: DateTime<Utc>,
-    call: CallId,
-    order_id: Option<Uuid>,
-    action: Option<String>,
-    requests: BTreeMap<(CallId, RequestId), Verdict>,
-    /// What a person said.
-    resolved: Option<Verdict>,
-}
-
 /// Why there is nothing to compare.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
@@ -98,179 +86,171 @@ pub enum CompareError {
     NoEvents,
     #[error("the database could not be read: {0}")]
     Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Journal(#[from] JournalError),
 }
 
-/// Every change since then of the orders that this actor ever changed, oldest first.
+/// What is compared, and how closely.
+#[derive(Clone, Debug)]
+pub struct Scope {
+    /// The voice server in the store's book.
+    pub actor: String,
+    /// How far the two clocks may be apart.
+    pub skew: TimeDelta,
+    /// Only what the store did and the audit wrote since then is judged. What a retention gave up never is.
+    pub since: Option<DateTime<Utc>>,
+    /// The newest event of the store when the audit began to be read ([`newest`]): a later one may have an intent that
+    /// was not read.
+    pub newest: i64,
+}
+
+/// A comparison under way: the audit is known, the store's events come one by one.
+#[derive(Debug)]
+pub struct Comparing {
+    book: Book,
+    scope: Scope,
+    cancelled: BTreeSet<Uuid>,
+    report: Comparison,
+}
+
+/// The number of the store's newest event, 0 before the first. It is asked for before the audit is read, and the events
+/// are read after it, so that a server at work makes no finding: whatever the store did up to here has an intent that is
+/// read, whatever the audit says was done has an event that is read.
 ///
 /// # Errors
 /// The database does not answer or is no store's.
-pub async fn events(
-    pool: &PgPool,
-    actor: &str,
-    since: Option<DateTime<Utc>>,
-) -> Result<Vec<StoreEvent>, CompareError> {
+pub async fn newest(store: &PgPool) -> Result<i64, CompareError> {
     let known: Option<String> =
-        sqlx::query_scalar("SELECT to_regclass('orders.events')::text").fetch_one(pool).await?;
+        sqlx::query_scalar("SELECT to_regclass('orders.events')::text").fetch_one(store).await?;
     if known.is_none() {
         return Err(CompareError::NoEvents);
     }
-    Ok(sqlx::query_as(
-        "SELECT order_id, version, event, to_state, actor, idem_key, at FROM orders.events
-          WHERE order_id IN (SELECT order_id FROM orders.events WHERE actor = $1)
-            AND ($2::timestamptz IS NULL OR at >= $2)
-          ORDER BY id",
-    )
-    .bind(actor)
-    .bind(since)
-    .fetch(pool)
-    .try_collect()
-    .await?)
+    Ok(sqlx::query_scalar("SELECT coalesce(max(id), 0) FROM orders.events").fetch_one(store).await?)
 }
 
-/// Compares. `actor` is the voice server in the store's book; `skew` is how far the two clocks may be apart.
-pub fn compare<'a>(
-    records: impl IntoIterator<Item = &'a Record>,
-    events: &[StoreEvent],
-    actor: &str,
-    skew: TimeDelta,
-) -> Comparison {
-    let keys = keys(records);
-    let mut report = Comparison { intents: keys.len() as u64, ..Comparison::default() };
-    let mut orders: BTreeMap<Uuid, BTreeSet<Uuid>> = BTreeMap::new();
-    for event in events.iter().filter(|event| event.actor == actor) {
-        report.store_events += 1;
+impl Comparing {
+    /// Begins with all that the audit knows.
+    pub fn new(book: Book, scope: Scope) -> Self {
+        let since = scope.since.max(book.given_up());
+        let report = Comparison { since, given_up: book.given_up(), ..Comparison::default() };
+        Self { book, scope, cancelled: BTreeSet::new(), report }
+    }
+
+    /// Takes the store's changes of the orders that the voice server ever changed, one at a time: those since the first
+    /// intent that is judged, and every cancellation.
+    ///
+    /// # Errors
+    /// The database does not answer.
+    pub async fn read(&mut self, store: &PgPool) -> Result<(), CompareError> {
+        let judged = self.book.keys().filter(|(_, known)| self.judges(known));
+        let first = judged.filter_map(|(_, known)| Some(known.intent.as_ref()?.at)).min();
+        // An intent may have been written long before the time from which on events are judged.
+        let from =
+            self.report.since.map(|since| first.map_or(since, |first| since.min(first)) - self.scope.skew);
+        let actor = self.scope.actor.clone();
+        let mut events = sqlx::query_as::<_, StoreEvent>(
+            "SELECT id, order_id, version, event, to_state, actor, idem_key, at FROM orders.events
+              WHERE order_id IN (SELECT order_id FROM orders.events WHERE actor = $1)
+                AND ($2::timestamptz IS NULL OR at >= $2 OR to_state = 'cancelled')
+              ORDER BY id",
+        )
+        .bind(actor)
+        .bind(from)
+        .fetch(store);
+        while let Some(event) = events.try_next().await? {
+            self.take(&event);
+        }
+        Ok(())
+    }
+
+    /// Takes one change of an order.
+    pub fn take(&mut self, event: &StoreEvent) {
+        if event.to_state == "cancelled" {
+            self.cancelled.insert(event.order_id);
+        }
+        if event.actor != self.scope.actor {
+            return;
+        }
         let key = event.idem_key.as_deref().and_then(|key| key.trim_matches('"').parse::<Uuid>().ok());
-        let mut found = |reason, call, detail: String| {
-            let (order_id, key) = (Some(event.order_id), event.idem_key.clone());
-            report.findings.push(Discrepancy { reason, call, order_id, key, detail });
+        let known = key.and_then(|key| self.book.get_mut(&key));
+        let finding = match known {
+            None => Some((Mismatch::NoIntent, None, "none".to_owned())),
+            Some(known) => {
+                known.changed.insert(event.order_id);
+                match &known.intent {
+                    // It went with the months before.
+                    None if self.report.given_up.is_some() => None,
+                    None => Some((Mismatch::NoIntent, None, "none".to_owned())),
+                    Some(intent) if intent.at > event.at + self.scope.skew => {
+                        Some((Mismatch::IntentLater, Some(intent.call), format!("it at {}", intent.at)))
+                    }
+                    Some(_) => None,
+                }
+            }
         };
-        match key.and_then(|key| keys.get(&key)) {
-            None => found(
-                Mismatch::NoIntent,
-                None,
-                format!("expected an intent before {} of version {}, found none", event.event, event.version),
-            ),
-            Some(known) if known.at > event.at + skew => found(
-                Mismatch::IntentLater,
-                Some(known.call),
-                format!("expected the intent before {}, found it at {}", event.at, known.at),
-            ),
-            Some(_) => {}
+        let of_given_up = self.report.given_up.is_some_and(|before| event.at < before + self.scope.skew);
+        let too_old = self.report.since.is_some_and(|since| event.at < since);
+        if of_given_up || too_old || event.id > self.scope.newest {
+            return;
         }
-        if let Some(key) = key {
-            orders.entry(key).or_default().insert(event.order_id);
-        }
-    }
-    let cancelled: BTreeSet<Uuid> =
-        events.iter().filter(|event| event.to_state == "cancelled").map(|event| event.order_id).collect();
-    for (key, known) in &keys {
-        let mut found = |reason, detail: String| {
-            report.findings.push(Discrepancy {
+        self.report.store_events += 1;
+        if let Some((reason, call, found)) = finding {
+            self.report.findings.push(Discrepancy {
                 reason,
-                call: Some(known.call),
-                order_id: known.order_id.or_else(|| orders.get(key)?.first().copied()),
-                key: Some(key.to_string()),
-                detail,
+                call,
+                order_id: Some(event.order_id),
+                key: event.idem_key.clone(),
+                detail: format!(
+                    "expected an intent before {} of version {} at {}, found {found}",
+                    event.event, event.version, event.at
+                ),
             });
-        };
-        let changed = orders.get(key).map_or(0, BTreeSet::len);
-        if changed > 1 {
-            found(Mismatch::TwoOrders, format!("expected one order under one key, found {changed}"));
-        }
-        // Somebody else's cancellation came first, and the store had nothing left to do.
-        let moot = known.action.as_deref() == Some("cancel_order")
-            && known.order_id.is_some_and(|order| cancelled.contains(&order));
-        match known.verdict() {
-            Verdict::Undecided => report.undecided += 1,
-            Verdict::Done if changed > 0 || moot => report.done += 1,
-            Verdict::Done => found(
-                Mismatch::NotInStore,
-                "the audit says that it was done, the store's book has no such key".to_owned(),
-            ),
-            Verdict::NotDone if changed > 0 => found(
-                Mismatch::DoneAllTheSame,
-                "the audit says that it was not done, the store's book has it".to_owned(),
-            ),
-            Verdict::NotDone => {}
         }
     }
-    report
-}
 
-/// The audit's side, by key.
-fn keys<'a>(records: impl IntoIterator<Item = &'a Record>) -> BTreeMap<Uuid, Known> {
-    let mut keys: BTreeMap<Uuid, Known> = BTreeMap::new();
-    let mut later = Vec::new();
-    for record in records {
-        let entry = &record.entry;
-        let Some(key) = entry.idem_key else { continue };
-        if entry.kind != EntryKind::Intent {
-            later.push((key, record));
-            continue;
+    /// The report, when every event was taken.
+    pub fn finish(mut self) -> Comparison {
+        let mut report = std::mem::take(&mut self.report);
+        for (key, known) in self.book.keys() {
+            let Some(intent) = known.intent.as_ref().filter(|_| known.is_since(report.since)) else {
+                continue;
+            };
+            report.intents += 1;
+            let mut found = |reason, detail: String| {
+                report.findings.push(Discrepancy {
+                    reason,
+                    call: Some(intent.call),
+                    order_id: intent.order_id.or_else(|| known.changed.first().copied()),
+                    key: Some(key.to_string()),
+                    detail,
+                });
+            };
+            let changed = known.changed.len();
+            if changed > 1 {
+                found(Mismatch::TwoOrders, format!("expected one order under one key, found {changed}"));
+            }
+            // Somebody else's cancellation came first, and the store had nothing left to do.
+            let moot = intent.cancels && intent.order_id.is_some_and(|order| self.cancelled.contains(&order));
+            match known.verdict() {
+                Verdict::Undecided => report.undecided += 1,
+                Verdict::Done if changed > 0 || moot => report.done += 1,
+                Verdict::Done => found(
+                    Mismatch::NotInStore,
+                    "the audit says that it was done, the store's book has no such key".to_owned(),
+                ),
+                Verdict::NotDone if changed > 0 => found(
+                    Mismatch::DoneAllTheSame,
+                    "the audit says that it was not done, the store's book has it".to_owned(),
+                ),
+                Verdict::NotDone => {}
+            }
         }
-        let Some(request) = entry.request else { continue };
-        let known = keys.entry(key).or_insert_with(|| Known {
-            at: record.at,
-            call: record.call,
-            order_id: entry.order_id,
-            action: entry.action.clone(),
-            requests: BTreeMap::new(),
-            resolved: None,
-        });
-        if record.at < known.at {
-            (known.at, known.call) = (record.at, record.call);
-        }
-        known.requests.insert((record.call, request), Verdict::Undecided);
+        report
     }
-    for (key, record) in later {
-        let (Some(known), Some(verdict)) = (keys.get_mut(&key), verdict(record)) else { continue };
-        if record.entry.kind == EntryKind::Resolved {
-            known.resolved = Some(verdict);
-        } else if let Some(request) = record.entry.request
-            && verdict != Verdict::Undecided
-        {
-            known.requests.insert((record.call, request), verdict);
-        }
-    }
-    keys
-}
 
-impl Known {
-    fn verdict(&self) -> Verdict {
-        let any = |verdict| self.requests.values().any(|known| *known == verdict);
-        match self.resolved {
-            _ if any(Verdict::Done) => Verdict::Done,
-            Some(resolved) => resolved,
-            None if any(Verdict::Undecided) => Verdict::Undecided,
-            None => Verdict::NotDone,
-        }
+    fn judges(&self, known: &Known) -> bool {
+        known.is_since(self.report.since)
     }
-}
-
-/// What an entry says became of its intent; none when it says nothing of that.
-fn verdict(record: &Record) -> Option<Verdict> {
-    let entry = &record.entry;
-    let said = |name: &str| entry.body.get(name).and_then(Value::as_str);
-    Some(match entry.kind {
-        EntryKind::Outcome | EntryKind::Reconciled => match said("outcome")? {
-            "drafted" | "delivery_set" | "confirmed" | "cancelled" => Verdict::Done,
-            "rejected" | "unavailable" | "withdrawn" => Verdict::NotDone,
-            // Nobody knows; or the order was looked up, and its state says nothing of this very request.
-            _ => Verdict::Undecided,
-        },
-        EntryKind::Resolved => match said("as")? {
-            "placed" => Verdict::Done,
-            "not_placed" => Verdict::NotDone,
-            "resent" => match entry.body.get("answer")?.get("outcome")?.as_str()? {
-                "rejected" => Verdict::NotDone,
-                "unknown" | "unavailable" => Verdict::Undecided,
-                _ => Verdict::Done,
-            },
-            _ => Verdict::Undecided,
-        },
-        EntryKind::NeedsOperator => Verdict::Undecided,
-        _ => return None,
-    })
 }
 
 impl Comparison {
@@ -282,6 +262,13 @@ impl Comparison {
 
 impl std::fmt::Display for Comparison {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.since, self.given_up) {
+            (Some(since), given_up) if given_up == Some(since) => {
+                writeln!(f, "since {}: the audit of what was before was given up", since.to_rfc3339())?;
+            }
+            (Some(since), _) => writeln!(f, "since {}", since.to_rfc3339())?,
+            (None, _) => {}
+        }
         writeln!(f, "store: {} changes by the voice server", self.store_events)?;
         writeln!(f, "audit: {} keys, {} done, {} undecided", self.intents, self.done, self.undecided)?;
         for finding in &self.findings {
@@ -313,8 +300,9 @@ impl std::fmt::Display for Comparison {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
     use super::*;
-    use crate::audit::{Digest, Entry};
-    use serde_json::json;
+    use crate::audit::{Digest, Entry, EntryKind, Record};
+    use crate::ids::RequestId;
+    use serde_json::{Value, json};
 
     fn id(n: u128) -> Uuid {
         Uuid::from_u128(n)
@@ -338,6 +326,7 @@ mod tests {
 
     fn event(second: i64, order: u128, key: Option<u128>) -> StoreEvent {
         StoreEvent {
+            id: second,
             order_id: id(order),
             version: 1,
             event: "create".to_owned(),
@@ -348,9 +337,22 @@ mod tests {
         }
     }
 
+    fn compare(records: &[Record], events: &[StoreEvent], since: Option<i64>) -> Comparison {
+        let mut book = Book::default();
+        records.iter().for_each(|record| book.take(record));
+        let scope = Scope {
+            actor: "agent".to_owned(),
+            skew: TimeDelta::seconds(1),
+            since: since.map(|second| DateTime::from_timestamp(second, 0).unwrap()),
+            newest: 1000,
+        };
+        let mut comparing = Comparing::new(book, scope);
+        events.iter().for_each(|event| comparing.take(event));
+        comparing.finish()
+    }
+
     fn reasons(records: &[Record], events: &[StoreEvent]) -> Vec<Mismatch> {
-        let report = compare(records, events, "agent", TimeDelta::seconds(1));
-        report.findings.iter().map(|finding| finding.reason).collect()
+        compare(records, events, None).findings.iter().map(|finding| finding.reason).collect()
     }
 
     #[test]
@@ -367,8 +369,7 @@ mod tests {
             outcome(3, 4, "drafted"),
             intent(5, 4, 5),
         ];
-        let report =
-            compare(&records, &[event(6, 1, Some(1)), event(6, 3, Some(3))], "agent", TimeDelta::seconds(1));
+        let report = compare(&records, &[event(6, 1, Some(1)), event(6, 3, Some(3))], None);
         assert!(report.is_good(), "{report}");
         assert_eq!((report.intents, report.done, report.undecided), (4, 2, 1));
     }
@@ -396,5 +397,58 @@ mod tests {
         let mut denied = unknown.to_vec();
         denied.push(record(9, EntryKind::Resolved, 1, 7, json!({ "as": "not_placed" })));
         assert_eq!(reasons(&denied, &[event(2, 1, Some(1))]), [Mismatch::DoneAllTheSame]);
+    }
+
+    fn at(second: i64, mut record: Record) -> Record {
+        record.at = DateTime::from_timestamp(second, 0).unwrap();
+        record
+    }
+
+    #[test]
+    fn what_was_done_before_since_is_no_finding_and_what_reaches_over_it_is_compared_whole() {
+        let records = [
+            intent(5, 1, 1),
+            at(6, outcome(1, 1, "drafted")),
+            // Nobody knew for a while: the store did it before, the audit found it out after.
+            intent(7, 2, 2),
+            at(25, outcome(2, 2, "confirmed")),
+            intent(21, 3, 3),
+            at(22, outcome(3, 3, "drafted")),
+        ];
+        // The database gives what is since the second intent.
+        let report = compare(&records, &[event(8, 2, Some(2)), event(21, 3, Some(3))], Some(20));
+        assert!(report.is_good(), "{report}");
+        assert_eq!((report.store_events, report.intents, report.done), (1, 2, 2));
+        let report = compare(&records, &[event(8, 2, Some(2)), event(23, 4, Some(4))], Some(20));
+        let found: Vec<_> = report.findings.iter().map(|finding| finding.reason).collect();
+        assert_eq!(found, [Mismatch::NoIntent, Mismatch::NotInStore], "{report}");
+    }
+
+    #[test]
+    fn what_a_retention_gave_up_is_not_asked_for_and_the_report_says_so() {
+        let before = DateTime::from_timestamp(10, 0).unwrap();
+        let mut retention = Entry::new(EntryKind::Retention, json!({ "before": before }), 0);
+        retention.request = None;
+        let retention = Record::new(CallId(id(9)), 1, before, Digest::from([0; 32]), retention, None);
+        // The second one's intent was given up, its outcome was not.
+        let mut records = vec![at(12, outcome(2, 2, "drafted")), intent(15, 3, 3)];
+        let events =
+            [event(5, 1, Some(1)), event(11, 2, Some(2)), event(16, 3, Some(3)), event(17, 4, Some(4))];
+        assert_eq!(reasons(&records, &events), [Mismatch::NoIntent; 3]);
+        records.push(retention);
+        assert_eq!(reasons(&records, &events), [Mismatch::NoIntent], "the last alone");
+        let report = compare(&records, &events, Some(0));
+        assert_eq!((report.since, report.findings.len()), (Some(before), 1));
+        assert!(report.to_string().contains("was given up"), "{report}");
+        assert_eq!(compare(&records, &events, Some(17)).store_events, 1, "a later time of one's own counts");
+    }
+
+    #[test]
+    fn what_the_store_does_while_the_audit_is_read_is_left_for_the_next_time() {
+        let mut later = event(2, 1, Some(1));
+        later.id = 1001;
+        assert_eq!(reasons(&[], &[later.clone()]), []);
+        let done = [intent(1, 1, 1), outcome(1, 1, "confirmed")];
+        assert_eq!(reasons(&done, &[later]), [], "but it shows that what was done was done");
     }
 }

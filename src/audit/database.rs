@@ -1,5 +1,6 @@
 //! Reading the audit back from PostgreSQL.
 
+use futures_util::TryStreamExt as _;
 use sqlx::Row as _;
 use sqlx::postgres::{PgPool, PgRow};
 use uuid::Uuid;
@@ -49,9 +50,23 @@ pub async fn records(pool: &PgPool, call: Option<CallId>) -> Result<Vec<Record>,
 /// # Errors
 /// The database does not answer, or a row is impossible.
 pub async fn records_of(pool: &PgPool, kinds: &[EntryKind]) -> Result<Vec<Record>, sqlx::Error> {
+    let mut records = Vec::new();
+    each_of(pool, kinds, |record| records.push(record)).await?;
+    Ok(records)
+}
+
+/// The same, one at a time.
+pub(super) async fn each_of(
+    pool: &PgPool,
+    kinds: &[EntryKind],
+    mut take: impl FnMut(Record),
+) -> Result<(), sqlx::Error> {
     let kinds: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
-    let rows = sqlx::query(ENTRIES_OF_KINDS).bind(kinds).fetch_all(pool).await?;
-    rows.iter().map(|row| record(row).map_err(|error| sqlx::Error::Decode(Box::new(error)))).collect()
+    let mut rows = sqlx::query(ENTRIES_OF_KINDS).bind(kinds).fetch(pool);
+    while let Some(row) = rows.try_next().await? {
+        take(record(&row).map_err(|error| sqlx::Error::Decode(Box::new(error)))?);
+    }
+    Ok(())
 }
 
 /// One row of [`ENTRIES`].

@@ -13,6 +13,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use tokio::sync::OnceCell;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::audit::{Entry, EntryKind, Journal, JournalError, crash, reconcile};
 use crate::call::observer::Summary;
@@ -108,6 +109,8 @@ struct Books {
     /// What the caller knows of the recording and is not in the journal yet; one at a time writes it there.
     consents: Mutex<Vec<Entry>>,
     writing: tokio::sync::Mutex<()>,
+    /// Nobody will say any more who calls: it was told, or given up, or the call is over.
+    known: CancellationToken,
     /// Set once the call's chain is on the disk.
     opened: OnceCell<()>,
     /// An opening was given up while a slow disk was still at it: it may have been written after all.
@@ -128,6 +131,7 @@ impl<T: Transport + Send + Sync + fmt::Debug + 'static> Desk for OrderDesk<T> {
             caller: Mutex::new(None),
             consents: Mutex::default(),
             writing: tokio::sync::Mutex::default(),
+            known: CancellationToken::new(),
             opened: OnceCell::new(),
             stalled: AtomicBool::new(false),
         };
@@ -137,6 +141,7 @@ impl<T: Transport + Send + Sync + fmt::Debug + 'static> Desk for OrderDesk<T> {
     fn identified(&self, call: CallId, caller: &Identity) {
         if let Some(books) = self.0.calls().get(&call) {
             *books.caller.lock().unwrap_or_else(PoisonError::into_inner) = caller.number.number().cloned();
+            books.known.cancel();
         }
     }
 
@@ -151,16 +156,26 @@ impl<T: Transport + Send + Sync + fmt::Debug + 'static> Desk for OrderDesk<T> {
     }
 
     fn consented(&self, call: CallId, accepted: Instant, consent: Consent) -> BoxFuture<'static, ()> {
-        if let Some(books) = self.0.calls().get(&call) {
+        let known = self.0.calls().get(&call).map(|books| {
             let mut consents = books.consents.lock().unwrap_or_else(PoisonError::into_inner);
             consents.push(consent.entry(offset_ms(accepted)));
-        }
+            books.known.clone()
+        });
         let shared = self.0.clone();
-        Box::pin(async move { shared.write_consents(call).await })
+        Box::pin(async move {
+            // A chain that is opened before is nobody's, and whoever asks to be erased is not found by it.
+            if let Some(known) = known {
+                known.cancelled().await;
+            }
+            shared.write_consents(call).await;
+        })
     }
 
     fn ended(&self, call: CallId, _: &Summary) -> BoxFuture<'static, ()> {
         let shared = self.0.clone();
+        if let Some(books) = shared.calls().get(&call) {
+            books.known.cancel();
+        }
         Box::pin(async move {
             let _books = Leaving { shared: &shared, call };
             shared.write_consents(call).await;

@@ -22,8 +22,8 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -165,8 +165,6 @@ enum Entry {
     Input(CallTime, Input),
     Output(CallTime, Output),
     End(Box<Summary>),
-    /// The caller does not want to be recorded.
-    Refused,
 }
 
 /// The recording of one call.
@@ -177,9 +175,13 @@ pub(crate) struct Recorder {
     /// What begins to write once the caller has been told.
     begin: Option<Begin>,
     lost: bool,
+    /// What became of the tape on the disk, also where nothing more goes onto it.
+    fate: Arc<Fate>,
+    /// Where a tape is deleted whose writing has ended.
+    place: Option<(Handle, TaskTracker)>,
 }
 
-type Begin = Box<dyn FnOnce(Receiver<Entry>) + Send>;
+type Begin = Box<dyn FnOnce(Receiver<Entry>, Arc<Fate>) + Send>;
 
 impl std::fmt::Debug for Recorder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -189,7 +191,15 @@ impl std::fmt::Debug for Recorder {
 
 impl Recorder {
     pub(crate) fn new() -> Self {
-        Self { at: CallTime::default(), early: Vec::new(), sink: None, begin: None, lost: false }
+        Self {
+            at: CallTime::default(),
+            early: Vec::new(),
+            sink: None,
+            begin: None,
+            lost: false,
+            fate: Arc::default(),
+            place: None,
+        }
     }
 
     /// It is known which call this is. The tape is written from the moment on when the caller has been told.
@@ -202,9 +212,10 @@ impl Recorder {
         tasks: &TaskTracker,
     ) {
         let (tapes, services, tasks) = (tapes.clone(), services.clone(), tasks.clone());
-        self.begin = Some(Box::new(move |entries| {
+        self.place = Some((services.clone(), tasks.clone()));
+        self.begin = Some(Box::new(move |entries, fate| {
             let write = move || {
-                if let Err(error) = write(&tapes, call, wire, &entries) {
+                if let Err(error) = write(&tapes, call, wire, &entries, &fate) {
                     tracing::warn!(%error, call.id = %call, dir = %tapes.dir.display(), "the tape could not be written");
                 }
             };
@@ -217,16 +228,24 @@ impl Recorder {
         let Some(begin) = self.begin.take().filter(|_| !self.lost) else { return };
         let early = std::mem::take(&mut self.early);
         let (sink, entries) = sync_channel(QUEUE + early.len());
-        begin(entries);
+        begin(entries, Arc::clone(&self.fate));
         self.sink = Some(sink);
         for entry in early {
             self.put(entry);
         }
     }
 
-    /// The caller does not want it: nothing of the call stays on a tape.
+    /// The caller does not want it: nothing of the call stays on a tape, whatever has become of its writing.
     pub(crate) fn refused(&mut self) {
-        self.put(Entry::Refused);
+        let left = self.fate.refuse();
+        if let (Some(dir), Some((services, tasks))) = (left, &self.place) {
+            let delete = move || {
+                if let Err(error) = remove(&dir) {
+                    tracing::error!(%error, dir = %dir.display(), "a refused tape could not be deleted");
+                }
+            };
+            tasks.spawn_blocking_on(delete, services);
+        }
         *self = Self { lost: true, ..Self::new() };
     }
 
@@ -268,9 +287,25 @@ impl Recorder {
     }
 }
 
-fn write(tapes: &Tapes, call: CallId, wire: Rate, entries: &Receiver<Entry>) -> io::Result<()> {
+/// Writes a tape until the call ends or nothing more comes; where the caller refuses meanwhile, it is deleted.
+fn write(tapes: &Tapes, call: CallId, wire: Rate, entries: &Receiver<Entry>, fate: &Fate) -> io::Result<()> {
     let dir = folder(&tapes.dir, call)?;
-    let files = Files::of(&dir, &tapes.key, call)?;
+    let written = write_files(tapes, &dir, call, wire, entries, fate);
+    if fate.leave(&dir) {
+        return remove(&dir);
+    }
+    written
+}
+
+fn write_files(
+    tapes: &Tapes,
+    dir: &Path,
+    call: CallId,
+    wire: Rate,
+    entries: &Receiver<Entry>,
+    fate: &Fate,
+) -> io::Result<()> {
+    let files = Files::of(dir, &tapes.key, call)?;
     let mut inputs = files.file("inputs.jsonl")?;
     let mut outputs = Hashed { inner: files.file("outputs.jsonl")?, hash: Sha256::new() };
     let mut heard = files.file("heard.pcm")?;
@@ -278,6 +313,9 @@ fn write(tapes: &Tapes, call: CallId, wire: Rate, entries: &Receiver<Entry>) -> 
     let mut lines = OutputLines::default();
     let mut end = None;
     for entry in entries {
+        if fate.is_refused() {
+            return Ok(());
+        }
         match entry {
             Entry::Input(at, input) => {
                 if let Input::Heard { frame, .. } = &input {
@@ -301,10 +339,6 @@ fn write(tapes: &Tapes, call: CallId, wire: Rate, entries: &Receiver<Entry>) -> 
                 end = Some(*summary);
                 break;
             }
-            Entry::Refused => {
-                drop((inputs, outputs, heard, played));
-                return fs::remove_dir_all(&dir);
-            }
         }
     }
     lines.finish(|line| writeln!(outputs, "{line}"))?;
@@ -325,6 +359,53 @@ fn write(tapes: &Tapes, call: CallId, wire: Rate, entries: &Receiver<Entry>) -> 
     let mut file = files.file("call.json")?;
     serde_json::to_writer_pretty(&mut file, &label)?;
     file.finish()
+}
+
+/// Deletes a tape; somebody else may have done so.
+fn remove(dir: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// What becomes of a tape on the disk, between the call and the thread that writes: a queue that is full and a disk
+/// that is too must not stand between a caller's no and the deletion.
+#[derive(Debug, Default)]
+struct Fate(Mutex<Stand>);
+
+#[derive(Debug, Default)]
+struct Stand {
+    refused: bool,
+    /// The folder that the writing left behind, whole or not.
+    left: Option<PathBuf>,
+}
+
+impl Fate {
+    /// The caller said no. Returns the folder that nobody else will delete, if there is one.
+    fn refuse(&self) -> Option<PathBuf> {
+        let mut stand = self.stand();
+        stand.refused = true;
+        stand.left.take()
+    }
+
+    /// The writing has ended. True when the folder is to be deleted.
+    fn leave(&self, dir: &Path) -> bool {
+        let mut stand = self.stand();
+        if !stand.refused {
+            stand.left = Some(dir.to_owned());
+        }
+        stand.refused
+    }
+
+    fn is_refused(&self) -> bool {
+        self.stand().refused
+    }
+
+    fn stand(&self) -> MutexGuard<'_, Stand> {
+        // Each change is one assignment, so a panic elsewhere leaves it whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A fresh folder of this call's, readable by its owner alone.
@@ -363,3 +444,6 @@ impl<W: Write> Write for Hashed<W> {
         self.inner.flush()
     }
 }
+
+#[cfg(test)]
+mod tests;

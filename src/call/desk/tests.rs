@@ -221,3 +221,28 @@ fn is_opened_and_closed(folder: &tempfile::TempDir) -> bool {
         has("call_opened") && has("call_closed")
     })
 }
+
+#[tokio::test]
+async fn what_a_caller_knows_of_the_recording_waits_for_who_they_are_and_no_longer_than_the_call() {
+    use crate::ids::PresentedNumber;
+    for says_who in [true, false] {
+        let Scene { _folder: folder, journal, desk, call, .. } = scene(false);
+        let writing = tokio::spawn(desk.consented(call, Instant::now(), Consent::Told));
+        tokio::task::yield_now().await;
+        if says_who {
+            let number = PhoneNumber::try_from("+375291234567".to_owned()).unwrap();
+            let number = PresentedNumber::Number(number);
+            desk.identified(call, &Identity { number, dialled: None, language: None });
+            writing.await.unwrap();
+            desk.ended(call, &Summary::default()).await;
+        } else {
+            desk.ended(call, &Summary::default()).await;
+            writing.await.unwrap();
+        }
+        journal.shutdown().await.unwrap();
+        let records = audit::show::from_journal(&folder.path().join("journal"), Some(call)).unwrap();
+        let kinds: Vec<_> = records.iter().map(|record| record.entry.kind.name()).collect();
+        assert_eq!(kinds, ["call_opened", "consent", "call_closed"]);
+        assert_eq!(records[0].entry.body["caller"].is_string(), says_who);
+    }
+}

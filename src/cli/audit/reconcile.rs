@@ -7,9 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::SecretString;
 
 use super::{COULD_NOT_CHECK, PlaceArgs, Places, print};
-use crate::audit::compare::{self, Comparison};
+use crate::audit::compare::{self, Book, Comparing, Comparison, Scope};
 use crate::audit::drain::lazy_pool;
-use crate::audit::{EntryKind, database, office, show};
 use crate::config::Config;
 
 /// Arguments of `orderline audit reconcile`.
@@ -23,7 +22,8 @@ pub(super) struct ReconcileArgs {
     /// The voice server as the store's book names it: `agent` for the token of `[shop]`, else the subject of its token.
     #[arg(long, default_value = "agent")]
     actor: String,
-    /// Compare what the store did since then only.
+    /// Compare what the store did and the audit wrote since then only. Default: everything, or what the last
+    /// `audit retain` kept.
     #[arg(long, value_name = "RFC3339")]
     since: Option<DateTime<Utc>>,
     /// How far the two machines' clocks may be apart, in seconds.
@@ -57,36 +57,29 @@ pub(super) async fn run(config: &Config, args: &ReconcileArgs) -> ExitCode {
 }
 
 async fn compared(config: &Config, args: &ReconcileArgs) -> anyhow::Result<Comparison> {
-    let store = args.store_database_url.as_ref().unwrap_or(&config.shop.database_url);
-    // The store's side first: an action that happens meanwhile has its intent in what is read after it.
-    let events = compare::events(&lazy_pool(store)?, &args.actor, args.since).await?;
+    let store = lazy_pool(args.store_database_url.as_ref().unwrap_or(&config.shop.database_url))?;
+    let newest = compare::newest(&store).await?;
     let places = Places::of(&config.audit, &args.place);
-    let mut records = Vec::new();
-    if let Some(pool) = places.pool()? {
-        let kinds = [
-            EntryKind::Intent,
-            EntryKind::Outcome,
-            EntryKind::Reconciled,
-            EntryKind::NeedsOperator,
-            EntryKind::Resolved,
-        ];
-        records = database::records_of(&pool, &kinds).await.context("reading the audit's database")?;
-    }
-    if let Some(folder) = places.journal.clone() {
-        // What PostgreSQL does not have yet.
-        let reading = tokio::task::spawn_blocking(move || {
-            let of_office = office::folder(&folder);
-            let mut records = show::from_journal(&folder, None)?;
-            if of_office.is_dir() {
-                records.extend(show::from_journal(&of_office, None)?);
-            }
-            anyhow::Ok(records)
-        });
-        records.extend(reading.await.context("reading the journal")??);
-    }
     anyhow::ensure!(
         places.journal.is_some() || places.database_url.is_some(),
         "expected a journal (--journal) or a database (--database-url), found neither"
     );
-    Ok(compare::compare(&records, &events, &args.actor, TimeDelta::seconds(args.clock_skew_s.into())))
+    let mut book = Book::default();
+    if let Some(pool) = places.pool()? {
+        book.read_database(&pool).await.context("reading the audit's database")?;
+    }
+    if let Some(folder) = places.journal {
+        // What PostgreSQL does not have yet.
+        let reading = tokio::task::spawn_blocking(move || book.read_journal(&folder).map(|()| book));
+        book = reading.await.context("reading the journal")??;
+    }
+    let scope = Scope {
+        actor: args.actor.clone(),
+        skew: TimeDelta::seconds(args.clock_skew_s.into()),
+        since: args.since,
+        newest,
+    };
+    let mut comparing = Comparing::new(book, scope);
+    comparing.read(&store).await?;
+    Ok(comparing.finish())
 }
