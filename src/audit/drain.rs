@@ -134,7 +134,8 @@ impl Copying {
                 () = self.stop.cancelled() => break,
             }
         }
-        self.pool.close().await;
+        // A connection that PostgreSQL does not answer on is left to the process's end.
+        let _ = tokio::time::timeout(FAREWELL, self.pool.close()).await;
     }
 
     /// Copies until something fails.
@@ -314,5 +315,7 @@ const GATHER: Duration = Duration::from_millis(20);
 const LOOK_EVERY: Duration = Duration::from_secs(3600);
 /// Longest wait for one step of PostgreSQL. Chosen: a vacuum or a checkpoint is over by then.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the connections may take to part.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// Longest pause between attempts. Chosen: 60 s of outage are copied within 5 s of its end.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
