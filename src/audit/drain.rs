@@ -70,7 +70,9 @@ impl Drain {
         let copying = Copying {
             shared: Arc::clone(journal.shared()),
             pool,
-            grace: Duration::from_secs(u64::from(settings.grace_days) * 86_400),
+            clearing: Arc::new(files::Clearing::new(Duration::from_secs(
+                u64::from(settings.grace_days) * 86_400,
+            ))),
             stop: stop.clone(),
             subjects: Arc::default(),
         };
@@ -99,7 +101,7 @@ pub(crate) fn lazy_pool(url: &secrecy::SecretString) -> Result<PgPool, DrainErro
 struct Copying {
     shared: Arc<Shared>,
     pool: PgPool,
-    grace: Duration,
+    clearing: Arc<files::Clearing>,
     stop: CancellationToken,
     /// The file of the persons' keys, once it was needed.
     subjects: Arc<Mutex<Option<Subjects>>>,
@@ -132,7 +134,8 @@ impl Copying {
                 () = self.stop.cancelled() => break,
             }
         }
-        self.pool.close().await;
+        // A connection that PostgreSQL does not answer on is left to the process's end.
+        let _ = tokio::time::timeout(FAREWELL, self.pool.close()).await;
     }
 
     /// Copies until something fails.
@@ -168,6 +171,10 @@ impl Copying {
                     crash::point("cp6");
                     self.shared.drained.send_replace(Some(upto));
                 }
+                if next.segment > position.segment {
+                    let shared = Arc::clone(&self.shared);
+                    blocking(move || files::confirm(&shared.folder, position, next)).await?;
+                }
                 patient(self.insert(&[], heads, (stands, next))).await?;
                 stands = Some(next);
                 position = next;
@@ -175,8 +182,8 @@ impl Copying {
             }
             self.shared.drained.send_replace(Some(position));
             metrics::gauge!("audit_drain_up").set(1.0);
-            let (shared, grace) = (Arc::clone(&self.shared), self.grace);
-            let old = blocking(move || files::old(&shared, position, grace)).await?;
+            let (shared, clearing) = (Arc::clone(&self.shared), Arc::clone(&self.clearing));
+            let old = blocking(move || clearing.old(&shared, position)).await?;
             if !old.is_empty() {
                 patient(self.expect(stands)).await?;
                 let shared = Arc::clone(&self.shared);
@@ -308,5 +315,7 @@ const GATHER: Duration = Duration::from_millis(20);
 const LOOK_EVERY: Duration = Duration::from_secs(3600);
 /// Longest wait for one step of PostgreSQL. Chosen: a vacuum or a checkpoint is over by then.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the connections may take to part.
+const FAREWELL: Duration = Duration::from_secs(2);
 /// Longest pause between attempts. Chosen: 60 s of outage are copied within 5 s of its end.
 const PAUSE_MAX: Duration = Duration::from_secs(1);

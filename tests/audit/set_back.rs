@@ -1,4 +1,4 @@
-//! A database or a voice server that is set back to an older state, and the drain between them.
+//! A database or a voice server that is set back, slow to come, or silent, and the drain between them.
 
 use super::*;
 
@@ -101,5 +101,80 @@ async fn a_journal_set_back_to_a_snapshot_is_copied_from_its_beginning() {
         assert_eq!(copied, 5 * new.count() as i64);
         pool.close().await;
     }
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_segment_that_waited_long_for_postgresql_is_kept_from_its_confirmation_on() {
+    let cluster = Cluster::temporary().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let url = cluster.create_database("audit").await.unwrap();
+    let settings = settings(folder.path(), &url);
+    let (journal, _) = Journal::open(&settings).unwrap();
+    journal.open_call(call(1), None, Utc::now()).await.unwrap();
+    for _ in 0..9 {
+        let entry = Entry::new(EntryKind::Read, json!("x".repeat(1_000_000)), 0);
+        journal.append(call(1), entry).await.unwrap();
+    }
+    journal.close_call(call(1)).await.unwrap();
+    journal.shutdown().await.unwrap();
+    let first = settings.journal.join("segment-000000000001.journal");
+    let month_ago = std::time::SystemTime::now() - Duration::from_secs(30 * 86_400);
+    std::fs::File::open(&first).unwrap().set_modified(month_ago).unwrap();
+    let (journal, _) = Journal::open(&settings).unwrap();
+    let drain = Drain::spawn(&journal, &settings).unwrap().unwrap();
+    assert!(journal.flush_to_database(SOON).await);
+    drain.stop().await;
+    journal.shutdown().await.unwrap();
+    let confirmed = std::fs::metadata(&first).expect("it is kept").modified().unwrap();
+    assert!(confirmed > month_ago + Duration::from_secs(86_400));
+    cluster.stop().await;
+}
+
+/// A socket that leads to PostgreSQL until it is frozen: then nothing passes, and no connection breaks.
+fn freezable(cluster: &Cluster, folder: &Path) -> tokio::sync::watch::Sender<bool> {
+    use tokio::net::{UnixListener, UnixStream};
+    const NAME: &str = ".s.PGSQL.5432";
+    let (to, listener) = (cluster.folder().join(NAME), UnixListener::bind(folder.join(NAME)).unwrap());
+    let frozen = tokio::sync::watch::Sender::new(false);
+    let watched = frozen.subscribe();
+    tokio::spawn(async move {
+        loop {
+            let (mut here, _) = listener.accept().await.unwrap();
+            let (to, mut watched) = (to.clone(), watched.clone());
+            tokio::spawn(async move {
+                let mut there = UnixStream::connect(to).await.unwrap();
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut here, &mut there) => {}
+                    () = async { drop(watched.wait_for(|frozen| *frozen).await) } => {}
+                }
+                // Open for ever.
+                std::future::pending::<()>().await;
+            });
+        }
+    });
+    frozen
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_postgresql_that_falls_silent_does_not_hold_up_the_end() {
+    let cluster = Cluster::temporary().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let url = cluster.create_database("audit").await.unwrap();
+    let frozen = freezable(&cluster, folder.path());
+    let socket = |folder: &Path| folder.display().to_string().replace('/', "%2F");
+    let through = url.replace(&socket(cluster.folder()), &socket(folder.path()));
+    assert_ne!(url, through);
+    let settings = settings(folder.path(), &through);
+    let (journal, _) = Journal::open(&settings).unwrap();
+    let drain = Drain::spawn(&journal, &settings).unwrap().unwrap();
+    take_a_call(&journal, 1).await;
+    assert!(journal.flush_to_database(SOON).await);
+    frozen.send_replace(true);
+    take_a_call(&journal, 2).await;
+    // It is being copied, and nothing comes back.
+    assert!(!journal.flush_to_database(Duration::from_millis(300)).await);
+    tokio::time::timeout(Duration::from_secs(5), drain.stop()).await.expect("the end does not wait for it");
+    journal.shutdown().await.unwrap();
     cluster.stop().await;
 }

@@ -92,6 +92,22 @@ async fn a_url_that_is_down_gets_every_head_in_order_when_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_url_that_never_answers_does_not_hold_up_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/heads", listener.local_addr().unwrap());
+    let settings = with(folder.path(), HeadSinks { http: Some(url.into()), ..HeadSinks::default() });
+    let (journal, _) = Journal::open(&settings).unwrap();
+    let sinks = Sinks::spawn(&journal, &settings).unwrap();
+    heads(&journal, 1..=1).await;
+    let _held = listener.accept().await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), sinks.stop())
+        .await
+        .expect("it is told of the end meanwhile");
+    journal.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_file_that_cannot_be_written_gets_every_head_when_it_can() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("away").join("heads");

@@ -3,7 +3,8 @@
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
 use crate::audit::chain::Record;
 use crate::audit::frame::{self, Acknowledged, Payload, Scan, Tail};
@@ -115,26 +116,89 @@ pub(super) fn before(folder: &Path, place: Position, end: Position) -> Result<Be
     Ok(Before::Nothing)
 }
 
-/// The segments that PostgreSQL has whole, that nothing unfinished stands in, and that have not been written to for the
-/// grace period.
-pub(super) fn old(shared: &Shared, drained: Position, grace: Duration) -> Result<Vec<u64>, JournalError> {
-    let needed = shared.oldest_needed_segment().min(drained.segment);
-    let numbers = segments::list(&shared.folder)
-        .map_err(|source| JournalError::io(&shared.folder, "listing the journal's folder", source))?;
-    let mut old = Vec::new();
-    for number in numbers.into_iter().take_while(|number| *number < needed) {
-        let path = segments::path(&shared.folder, number);
-        let written = std::fs::metadata(&path)
-            .and_then(|metadata| metadata.modified())
-            .map_err(|source| JournalError::io(&path, "looking at the segment", source))?;
-        // A clock set back makes the age negative: then it stays.
-        let age = SystemTime::now().duration_since(written).unwrap_or_default();
-        if age < grace {
-            break;
+/// PostgreSQL is about to confirm these segments whole: their grace begins now, and as the time stands with the file
+/// every run knows of it.
+pub(super) fn confirm(folder: &Path, from: Position, next: Position) -> Result<(), JournalError> {
+    let numbers = segments::list(folder)
+        .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
+    for number in numbers.into_iter().filter(|number| (from.segment..next.segment).contains(number)) {
+        let touched =
+            File::open(segments::path(folder, number)).and_then(|file| file.set_modified(SystemTime::now()));
+        if let Err(error) = touched {
+            // Then it counts from the last write, which is no reason to stop copying.
+            tracing::warn!(journal.segment = number, "the time of a segment could not be set: {error}");
         }
-        old.push(number);
     }
-    Ok(old)
+    Ok(())
+}
+
+/// Tells which segments may go.
+pub(super) struct Clearing {
+    /// How long a segment is kept after PostgreSQL has confirmed all of it.
+    grace: Duration,
+    /// When this run began, by both clocks.
+    began: (SystemTime, Instant),
+    /// How long a run lets everything be. A wrong clock that a machine starts with is put right by then.
+    settle: Duration,
+    /// The damaged segment that was told of, until the next run; 0 for none.
+    told: AtomicU64,
+}
+
+impl Clearing {
+    pub(super) fn new(grace: Duration) -> Self {
+        let began = (SystemTime::now(), Instant::now());
+        Self { grace, began, settle: SETTLE, told: AtomicU64::new(0) }
+    }
+
+    /// The oldest segments, as far as PostgreSQL has them whole and for longer than the grace, nothing unfinished stands
+    /// in them and they are as they were written.
+    pub(super) fn old(&self, shared: &Shared, drained: Position) -> Result<Vec<u64>, JournalError> {
+        let Some(now) = self.now() else { return Ok(Vec::new()) };
+        let folder = &shared.folder;
+        let current = shared.durable.borrow().segment;
+        let needed = shared.oldest_needed_segment().min(drained.segment);
+        let mut numbers = segments::list(folder)
+            .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
+        numbers.retain(|number| *number <= current);
+        let mut old = Vec::new();
+        // The one before the current one stays: it says which journal this is and how many calls it had, should the
+        // current one still be empty and be lost.
+        for window in numbers.windows(3) {
+            let [number, next, _] = *window else { break };
+            let told = self.told.load(Ordering::Acquire) == number;
+            if told || number >= needed || age(folder, number, now)? < self.grace {
+                break;
+            }
+            let counted = recovery::extents(folder, &[next])?.get(&number).copied();
+            if let Some(at) = damage(&recovery::read_segment(folder, number, counted)?.scan, counted) {
+                self.told.store(number, Ordering::Release);
+                tracing::error!(
+                    journal.segment = number,
+                    "an old segment is damaged at byte {at}: it and those after it stay until it is moved away"
+                );
+                break;
+            }
+            old.push(number);
+        }
+        Ok(old)
+    }
+
+    /// The time of day, however far the clock was set ahead since this run began; none while nothing is to go.
+    fn now(&self) -> Option<SystemTime> {
+        let (wall, monotonic) = self.began;
+        let run = monotonic.elapsed();
+        (run >= self.settle).then(|| SystemTime::now().min(wall.checked_add(run).unwrap_or(wall)))
+    }
+}
+
+/// How long ago a segment was confirmed.
+fn age(folder: &Path, number: u64, now: SystemTime) -> Result<Duration, JournalError> {
+    let path = segments::path(folder, number);
+    let confirmed = std::fs::metadata(&path)
+        .and_then(|metadata| metadata.modified())
+        .map_err(|source| JournalError::io(&path, "looking at the segment", source))?;
+    // A clock set back makes the age negative: then it stays.
+    Ok(now.duration_since(confirmed).unwrap_or_default())
 }
 
 /// Deletes old segments.
@@ -147,6 +211,9 @@ pub(super) fn delete(folder: &Path, old: &[u64]) -> Result<(), JournalError> {
     }
     Ok(())
 }
+
+/// Chosen: time synchronisation takes minutes, and an hour more is nothing to a grace of days.
+const SETTLE: Duration = Duration::from_secs(3600);
 
 #[cfg(test)]
 mod tests;

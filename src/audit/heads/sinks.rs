@@ -95,10 +95,14 @@ async fn run(sink: Sink, shared: Arc<Shared>, stop: CancellationToken) {
         let mut result = Ok(());
         for folder in &folders {
             if result.is_ok() {
-                let patience = if ending { FAREWELL } else { Duration::MAX };
-                result = match tokio::time::timeout(patience, send_all(&sink, folder)).await {
-                    Ok(sent) => sent,
-                    Err(_) => Err(SinkError::Io(io::ErrorKind::TimedOut.into())),
+                // Also what is under way when the end comes has no longer than that.
+                let parting = async {
+                    stop.cancelled().await;
+                    tokio::time::sleep(FAREWELL).await;
+                };
+                result = tokio::select! {
+                    sent = send_all(&sink, folder) => sent,
+                    () = parting => Err(SinkError::Io(io::ErrorKind::TimedOut.into())),
                 };
             }
         }
@@ -118,7 +122,7 @@ async fn run(sink: Sink, shared: Arc<Shared>, stop: CancellationToken) {
                 pauses.next().unwrap_or(PAUSE_MAX)
             }
         };
-        if ending {
+        if ending || (failing && stop.is_cancelled()) {
             break;
         }
         tokio::select! {
