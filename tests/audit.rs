@@ -18,6 +18,8 @@ use serde_json::json;
 use sqlx::PgPool;
 use uuid::Uuid;
 
+#[path = "audit/books.rs"]
+mod books;
 #[path = "audit/export.rs"]
 mod export;
 #[path = "audit/heads.rs"]

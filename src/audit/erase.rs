@@ -47,6 +47,9 @@ pub struct Kept {
     pub database_keys: u64,
     /// The calls' recordings.
     pub recordings: Vec<PathBuf>,
+    /// Of a number: persons of this node whose values and keys are in PostgreSQL while no slot here says of which number
+    /// they are. The one who is asked for may be among them.
+    pub untold: u64,
 }
 
 /// Where a person's values are kept.
@@ -104,7 +107,7 @@ impl Who {
 }
 
 impl Kept {
-    /// Whether there is nothing to erase.
+    /// Whether there is nothing to erase, as far as can be told ([`Self::untold`]).
     pub fn is_nothing(&self) -> bool {
         self.keys == 0 && self.database_values == 0 && self.database_keys == 0 && self.recordings.is_empty()
     }
@@ -135,6 +138,9 @@ pub async fn find(places: &Places, who: Who) -> Result<Kept, EraseError> {
     let (mut found, who) = reading.await.map_err(|_| EraseError::Interrupted)??;
     if let Some(pool) = &places.pool {
         read_database(pool, &who, &mut found).await?;
+        if matches!(who, Who::Number(_)) {
+            found.kept.untold = untold(pool, &places.settings.node, &found.slots).await?;
+        }
     }
     let mut kept = found.kept;
     if let Some(tapes) = tapes {
@@ -159,14 +165,7 @@ pub async fn erase(places: &Places, kept: &Kept, by: Option<&str>) -> Result<(),
     if let Some(pool) = &places.pool {
         (done.database_values, done.database_keys) = delete(pool, &kept.subjects).await?;
     }
-    for path in &kept.recordings {
-        match std::fs::remove_dir_all(path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(EraseError::Recording { path: path.clone(), source: error });
-            }
-            _ => {}
-        }
-    }
+    delete_tapes(&kept.recordings).map_err(|(path, source)| EraseError::Recording { path, source })?;
     overwrite(places, kept, true).await?;
     office.record(vec![done.entry("done", by)]).await.map_err(EraseError::Unfinished)?;
     if !office.finish().await.map_err(EraseError::Unfinished)? {
@@ -183,6 +182,8 @@ struct Found {
     kept: Kept,
     /// The keys of the person's actions: what a person decided about them, or sent again, carries them too.
     actions: BTreeSet<Uuid>,
+    /// Everybody whose number can be told here.
+    slots: Vec<SubjectId>,
 }
 
 fn read_folders(settings: &Settings, who: &Who) -> Result<Found, EraseError> {
@@ -192,6 +193,7 @@ fn read_folders(settings: &Settings, who: &Who) -> Result<Found, EraseError> {
     for folder in &folders {
         slots.extend(slots_of(folder)?);
     }
+    found.slots = slots.iter().map(|slot| slot.subject).collect();
     match who {
         Who::Subject(subject) => drop(found.kept.subjects.insert(*subject)),
         Who::Number(number) => {
@@ -208,7 +210,7 @@ fn read_folders(settings: &Settings, who: &Who) -> Result<Found, EraseError> {
         }
     }
     let Some((main, office)) = folders.split_first() else { return Ok(found) };
-    let Found { kept, actions } = &mut found;
+    let Found { kept, actions, .. } = &mut found;
     show::each(main, |record| {
         if subject_in(&record.entry.body).is_some_and(|named| kept.subjects.contains(&named)) {
             kept.calls.insert(record.call);
@@ -284,6 +286,29 @@ async fn read_database(pool: &PgPool, who: &Who, found: &mut Found) -> Result<()
     kept.database_values = u64::try_from(values).unwrap_or_default();
     kept.database_keys = u64::try_from(keys).unwrap_or_default();
     Ok(())
+}
+
+/// How many persons of this node have values and a key in PostgreSQL and no slot here: what tied them to their numbers
+/// went with an earlier disk, or is on another server of this name.
+async fn untold(pool: &PgPool, node: &str, slots: &[SubjectId]) -> Result<u64, sqlx::Error> {
+    let made: Option<String> =
+        sqlx::query_scalar("SELECT to_regclass('audit.subject_keys')::text").fetch_one(pool).await?;
+    if made.is_none() {
+        return Ok(0);
+    }
+    let slots: Vec<Uuid> = slots.iter().map(|subject| subject.0).collect();
+    let untold: i64 = sqlx::query_scalar(
+        "SELECT count(*)
+           FROM audit.subject_keys k LEFT JOIN unnest($2::uuid[]) AS slot (subject_id) USING (subject_id)
+          WHERE slot.subject_id IS NULL
+            AND EXISTS (SELECT FROM audit.pii p JOIN audit.calls c USING (call_id)
+                         WHERE p.subject_id = k.subject_id AND c.node = $1)",
+    )
+    .bind(node)
+    .bind(&slots)
+    .fetch_one(pool)
+    .await?;
+    Ok(u64::try_from(untold).unwrap_or_default())
 }
 
 /// Before anything is erased: a half-done erasure helps nobody.
@@ -363,23 +388,39 @@ fn subject_in(body: &Value) -> Option<SubjectId> {
     serde_json::from_value(body.get("subject")?.clone()).ok()
 }
 
-/// The calls' folders; a UUID that came twice has several, `UUID`, `UUID-2` and so on.
+/// The calls' folders.
 fn recordings(tapes: &Path, calls: &BTreeSet<CallId>) -> io::Result<Vec<PathBuf>> {
+    let tapes = tapes_in(tapes)?.into_iter();
+    Ok(tapes.filter(|(call, _)| calls.contains(call)).map(|(_, folder)| folder).collect())
+}
+
+/// Every tape with its call, by its folder's name; a UUID that came twice has several, `UUID`, `UUID-2` and so on.
+pub(super) fn tapes_in(tapes: &Path) -> io::Result<Vec<(CallId, PathBuf)>> {
     let listing = match std::fs::read_dir(tapes) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other?,
     };
-    let calls: BTreeSet<String> = calls.iter().map(ToString::to_string).collect();
     let mut found = Vec::new();
     for entry in listing {
         let entry = entry?;
         let name = entry.file_name();
         // 36 characters are a UUID with its hyphens.
-        let call = name.to_str().and_then(|name| name.get(..36));
-        if call.is_some_and(|call| calls.contains(call)) {
-            found.push(entry.path());
+        let call = name.to_str().and_then(|name| Uuid::parse_str(name.get(..36)?).ok());
+        if let Some(call) = call {
+            found.push((CallId(call), entry.path()));
         }
     }
     found.sort();
     Ok(found)
+}
+
+/// Deletes tapes; one that is gone already is no error.
+pub(super) fn delete_tapes(tapes: &[PathBuf]) -> Result<(), (PathBuf, io::Error)> {
+    for path in tapes {
+        match std::fs::remove_dir_all(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err((path.clone(), error)),
+            _ => {}
+        }
+    }
+    Ok(())
 }

@@ -4,6 +4,10 @@
 //! The entry comes first and says what will be dropped; `audit verify` takes the months it names as well when they are
 //! still there, so a command that was cut off is simply repeated. What is dropped beyond it, or without it, is found.
 
+use std::collections::BTreeSet;
+use std::io;
+use std::path::{Path, PathBuf};
+
 use chrono::{DateTime, Datelike as _, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use sqlx::Row as _;
@@ -12,6 +16,7 @@ use uuid::Uuid;
 
 use super::chain::{Digest, DigestError};
 use super::entry::{Entry, EntryKind};
+use super::erase;
 use super::office::{Office, OfficeError};
 use super::settings::Settings;
 use crate::ids::CallId;
@@ -27,6 +32,13 @@ pub struct Plan {
     pub journals: Vec<JournalKept>,
     /// Where the calls that reach over the boundary go on: some dozens at most.
     pub cut: Vec<Cut>,
+    /// How many recordings of these calls go with them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub recordings: usize,
+}
+
+fn is_zero(recordings: &usize) -> bool {
+    *recordings == 0
 }
 
 /// Where a journal's calls begin after a retention.
@@ -69,6 +81,8 @@ pub enum RetainError {
     Unwritten(#[from] OfficeError),
     #[error("PostgreSQL did not take the retention's entry, so nothing was dropped")]
     NotCopied,
+    #[error("{} could not be read or deleted: {source}. No month was dropped: repeat the command", .path.display())]
+    Recording { path: PathBuf, source: io::Error },
     #[error(
         "expected {expected} entries to drop, found {found}: more was copied meanwhile. Repeat the command"
     )]
@@ -134,20 +148,54 @@ pub async fn plan(pool: &PgPool, before: DateTime<Utc>) -> Result<Option<Plan>, 
         };
         cut.push(Cut { call: CallId(row.try_get("call_id")?), from });
     }
-    Ok(Some(Plan { before, calls, entries, journals, cut }))
+    Ok(Some(Plan { before, calls, entries, journals, cut, recordings: 0 }))
 }
 
-/// Writes the plan into the audit and drops what it names. Returns how many partitions that were.
+/// The recordings of the calls whose openings go. Nothing says any more then of whom they are, and no erasure finds
+/// them.
 ///
 /// # Errors
-/// See [`RetainError`]; either nothing was dropped, or all of it.
-pub async fn carry_out(settings: &Settings, pool: &PgPool, plan: &Plan) -> Result<usize, RetainError> {
+/// The folder cannot be read, or the database does not answer.
+pub async fn recordings(
+    pool: &PgPool,
+    before: DateTime<Utc>,
+    tapes: &Path,
+) -> Result<Vec<PathBuf>, RetainError> {
+    let failed = |source| RetainError::Recording { path: tapes.to_owned(), source };
+    let found = erase::tapes_in(tapes).map_err(failed)?;
+    let calls: Vec<Uuid> = found.iter().map(|(call, _)| call.0).collect();
+    let going: Vec<Uuid> = sqlx::query_scalar(
+        "SELECT call_id FROM audit.entries
+          WHERE kind = 'call_opened' AND seq = 0 AND at < $1 AND call_id = ANY($2)",
+    )
+    .bind(before)
+    .bind(&calls)
+    .fetch_all(pool)
+    .await?;
+    let going: BTreeSet<CallId> = going.into_iter().map(CallId).collect();
+    Ok(found.into_iter().filter(|(call, _)| going.contains(call)).map(|(_, folder)| folder).collect())
+}
+
+/// Writes the plan into the audit, deletes these recordings and drops what the plan names. Returns how many partitions
+/// that were.
+///
+/// # Errors
+/// See [`RetainError`]; either no month was dropped, or all of them.
+pub async fn carry_out(
+    settings: &Settings,
+    pool: &PgPool,
+    plan: &Plan,
+    recordings: &[PathBuf],
+) -> Result<usize, RetainError> {
     let office = Office::open(settings).await?;
-    let body = serde_json::to_value(plan).unwrap_or_default();
+    let written = Plan { recordings: recordings.len(), ..plan.clone() };
+    let body = serde_json::to_value(written).unwrap_or_default();
     office.record(vec![Entry::new(EntryKind::Retention, body, 0)]).await?;
     if !office.finish().await? {
         return Err(RetainError::NotCopied);
     }
+    // Before the months, by which they are found again when the command is cut off here.
+    erase::delete_tapes(recordings).map_err(|(path, source)| RetainError::Recording { path, source })?;
     drop_months(pool, plan).await
 }
 

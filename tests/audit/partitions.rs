@@ -235,12 +235,12 @@ async fn the_oldest_months_go_and_what_is_kept_verifies_until_more_is_missing_th
     assert_eq!((plan.calls, plan.entries, plan.cut.len(), plan.journals.len()), (4, 7, 2, 2));
     // Cut off between the entry and the dropping.
     run(&pool, "CREATE VIEW depends AS SELECT * FROM audit.entries_2024_11").await.unwrap();
-    assert!(matches!(retain::carry_out(&settings, &pool, &plan).await, Err(RetainError::Database(_))));
+    assert!(matches!(retain::carry_out(&settings, &pool, &plan, &[]).await, Err(RetainError::Database(_))));
     let begun = database_alone(&pool).await;
     assert!(begun.is_good() && begun.database_calls == Some(7), "{begun}");
     run(&pool, "DROP VIEW depends").await.unwrap();
     let plan = retain::plan(&pool, december).await.unwrap().unwrap();
-    assert_eq!(retain::carry_out(&settings, &pool, &plan).await.unwrap(), 2);
+    assert_eq!(retain::carry_out(&settings, &pool, &plan, &[]).await.unwrap(), 2);
     assert!(!partitions(&pool).await.iter().any(|name| name.ends_with("2024_11")));
     let kept = database_alone(&pool).await;
     assert!(kept.is_good(), "{kept}");
@@ -250,12 +250,35 @@ async fn the_oldest_months_go_and_what_is_kept_verifies_until_more_is_missing_th
 
     // Once more, a month later.
     let plan = retain::plan(&pool, boundary("2025-01-01")).await.unwrap().unwrap();
-    retain::carry_out(&settings, &pool, &plan).await.unwrap();
+    retain::carry_out(&settings, &pool, &plan, &[]).await.unwrap();
     assert!(database_alone(&pool).await.is_good());
     // A month more than was said.
     run(&pool, "DROP TABLE audit.entries_2025_01, audit.calls_2025_01").await.unwrap();
     let report = database_alone(&pool).await;
     assert!(report.findings.iter().any(|found| found.reason == Reason::OrdinalGap), "{report}");
+    pool.close().await;
+    cluster.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_recordings_of_calls_that_are_given_up_go_with_them() {
+    let cluster = Cluster::temporary().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (url, pool) = three_months(&cluster, "audit").await;
+    let settings = settings(folder.path(), &url);
+    let december = retain::boundary("2024-12-01".parse().unwrap(), Utc::now()).unwrap();
+    let plan = retain::plan(&pool, december).await.unwrap().unwrap();
+    let tape = |ordinal: u128| folder.path().join("tapes").join(call((1 << 32) + ordinal).to_string());
+    let again = folder.path().join("tapes").join(format!("{}-2", call((1 << 32) + 1)));
+    for tape in [tape(1), again.clone(), tape(2), tape(5)] {
+        std::fs::create_dir_all(tape).unwrap();
+    }
+    let going = retain::recordings(&pool, december, &folder.path().join("tapes")).await.unwrap();
+    assert_eq!(going, [tape(1), again.clone(), tape(2)]);
+    retain::carry_out(&settings, &pool, &plan, &going).await.unwrap();
+    assert!(!tape(1).exists() && !again.exists() && !tape(2).exists() && tape(5).exists());
+    let report = check(&settings, Some(&pool)).await;
+    assert!(report.findings.is_empty(), "{report}");
     pool.close().await;
     cluster.stop().await;
 }
@@ -276,7 +299,7 @@ async fn a_month_dropped_in_silence_or_an_entry_missing_behind_the_boundary_is_f
     let settings = settings(folder.path(), &url);
     let december = retain::boundary("2024-12-01".parse().unwrap(), Utc::now()).unwrap();
     let plan = retain::plan(&pool, december).await.unwrap().unwrap();
-    retain::carry_out(&settings, &pool, &plan).await.unwrap();
+    retain::carry_out(&settings, &pool, &plan, &[]).await.unwrap();
     switch_triggers_off(&pool).await;
     let cut = call((1 << 32) + 2).0;
     for (statement, reason) in [
@@ -339,7 +362,7 @@ async fn months_that_signed_heads_cover_go_too_and_no_head_covers_up_for_a_call_
 
     let december = retain::boundary("2024-12-01".parse().unwrap(), Utc::now()).unwrap();
     let plan = retain::plan(&pool, december).await.unwrap().unwrap();
-    retain::carry_out(&settings, &pool, &plan).await.unwrap();
+    retain::carry_out(&settings, &pool, &plan, &[]).await.unwrap();
     drain.stop().await;
     journal.shutdown().await.unwrap();
     let kept = database_alone(&pool).await;

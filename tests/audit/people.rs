@@ -12,12 +12,12 @@ use super::*;
 const NAME: &str = "Ольга Миронова";
 const ADDRESS: &str = "улица Сурганова, 57, квартира 12";
 
-fn number(n: u128) -> PhoneNumber {
+pub(crate) fn number(n: u128) -> PhoneNumber {
     PhoneNumber::try_from(format!("+37529{:07}", 1_234_500 + n)).unwrap()
 }
 
 /// A call with two changes, each with its outcome: six entries, four of them with a sealed value.
-async fn order(journal: &Journal, id: u128, caller: &PhoneNumber) {
+pub(crate) async fn order(journal: &Journal, id: u128, caller: &PhoneNumber) {
     journal.open_call(call(id), Some(caller), Utc::now()).await.unwrap();
     let lines = vec![DraftLine { product_id: Uuid::from_u128(3), quantity: 4 }];
     let name = Some(Pii::new(NAME.to_owned()));

@@ -1,5 +1,6 @@
 //! `orderline audit erase`: makes a person's values unreadable for good.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -16,6 +17,9 @@ pub(super) struct EraseArgs {
     subject: String,
     #[command(flatten)]
     place: PlaceArgs,
+    /// The folder of the recordings, instead of `dir` of `[tape]`: where calls were recorded once and are no more.
+    #[arg(long, value_name = "FOLDER")]
+    tapes: Option<PathBuf>,
     /// Who decided it, as the shop names its people; it is written into the audit.
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
@@ -24,7 +28,8 @@ pub(super) struct EraseArgs {
     yes: bool,
 }
 
-/// Erases the person's keys, sealed values and recordings. A running server goes on meanwhile.
+/// Erases the person's keys, sealed values and recordings. A running server goes on meanwhile. Exit status: 0 nothing is
+/// left, 1 not done, 2 what is left may be of this person.
 pub(super) async fn run(config: &Config, args: &EraseArgs) -> anyhow::Result<ExitCode> {
     let who = Who::parse(&args.subject, &config.ari.regions)?;
     let found = Places::of(&config.audit, &args.place);
@@ -35,11 +40,21 @@ pub(super) async fn run(config: &Config, args: &EraseArgs) -> anyhow::Result<Exi
     settings.journal = journal;
     settings.database_url.clone_from(&found.database_url);
     let pool = found.pool()?;
-    let places = erase::Places { settings, pool, tapes: config.tape.dir.clone() };
+    let places =
+        erase::Places { settings, pool, tapes: args.tapes.clone().or_else(|| config.tape.dir.clone()) };
     let kept = erase::find(&places, who).await?;
+    let (done, untold) = match kept.untold {
+        0 => (ExitCode::SUCCESS, String::new()),
+        persons => (ExitCode::from(NOT_SURE), warning(persons)),
+    };
     if kept.is_nothing() {
-        print("nothing is kept of this person\n".to_owned())?;
-        return Ok(ExitCode::SUCCESS);
+        let found = if kept.untold == 0 {
+            "nothing is kept of this person"
+        } else {
+            "nothing is found of this person"
+        };
+        print(format!("{found}\n{untold}"))?;
+        return Ok(done);
     }
     let what = format!(
         "{} keys here, {} keys and {} sealed values in PostgreSQL, {} recordings, of {} calls\n",
@@ -50,10 +65,22 @@ pub(super) async fn run(config: &Config, args: &EraseArgs) -> anyhow::Result<Exi
         kept.calls.len()
     );
     if !args.yes {
-        print(format!("would erase {what}repeat with --yes\n"))?;
+        print(format!("would erase {what}{untold}repeat with --yes\n"))?;
         return Ok(ExitCode::FAILURE);
     }
     erase::erase(&places, &kept, args.by.as_deref()).await?;
-    print(format!("erased {what}"))?;
-    Ok(ExitCode::SUCCESS)
+    print(format!("erased {what}{untold}"))?;
+    Ok(done)
 }
+
+/// What an erasure by a number cannot see.
+fn warning(persons: u64) -> String {
+    format!(
+        "WARNING: PostgreSQL holds values of {persons} persons of this node whose numbers nothing here can tell: the \
+         subjects.keys that did is lost, or on another server of this name. This person may be one of them: erase \
+         with that file put back (--journal), or by call:UUID\n"
+    )
+}
+
+/// Exit status when what is left may be the person's.
+const NOT_SURE: u8 = 2;

@@ -1,5 +1,6 @@
 //! `orderline audit retain`: gives up the audit's oldest months.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
@@ -17,6 +18,9 @@ pub(super) struct RetainArgs {
     before: Option<NaiveDate>,
     #[command(flatten)]
     place: PlaceArgs,
+    /// The folder of the recordings, instead of `dir` of `[tape]`. Those of the calls that go, go with them.
+    #[arg(long, value_name = "FOLDER")]
+    tapes: Option<PathBuf>,
     /// Do it. Without it, only what would go is told.
     #[arg(long)]
     yes: bool,
@@ -40,18 +44,24 @@ pub(super) async fn run(config: &Config, args: &RetainArgs) -> anyhow::Result<Ex
         print(format!("nothing is older than {}\n", before.date_naive()))?;
         return Ok(ExitCode::SUCCESS);
     };
+    let recordings = match args.tapes.as_ref().or(config.tape.dir.as_ref()) {
+        Some(tapes) => retain::recordings(&pool, before, tapes).await?,
+        None => Vec::new(),
+    };
     let what = format!(
-        "{} calls and {} entries from before {}; {} calls reach over it\n",
+        "{} calls, {} recordings and {} entries from before {}; {} calls reach over it\n",
         plan.calls,
+        recordings.len(),
         plan.entries,
         before.date_naive(),
         plan.cut.len()
     );
     if !args.yes {
-        print(format!("would drop {what}repeat with --yes\n"))?;
+        let named: String = recordings.iter().map(|tape| format!("  {}\n", tape.display())).collect();
+        print(format!("would drop {what}{named}repeat with --yes\n"))?;
         return Ok(ExitCode::FAILURE);
     }
-    let partitions = retain::carry_out(&settings, &pool, &plan).await?;
+    let partitions = retain::carry_out(&settings, &pool, &plan, &recordings).await?;
     print(format!("dropped {partitions} partitions: {what}"))?;
     Ok(ExitCode::SUCCESS)
 }
