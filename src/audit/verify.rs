@@ -14,7 +14,7 @@ use sqlx::postgres::PgPool;
 use uuid::Uuid;
 
 use super::heads::note::VerifierKey;
-use super::office;
+use super::{office, subjects};
 use crate::ids::CallId;
 
 mod acts;
@@ -222,7 +222,8 @@ fn files(
             let before = report.total();
             let journal = journal::check(&folder, how, &mut report)?;
             if journal.journal.is_none() && report.total() == before && !journal.live {
-                if known.is_empty() && copied.is_empty() {
+                // Where no server has run, the office may be alone; where one has, there are keys of persons.
+                if !office.is_dir() || folder.join(subjects::FILE).exists() {
                     return Err(VerifyError::Empty { folder });
                 }
                 report.notes.push(format!("{} holds no journal yet", folder.display()));
