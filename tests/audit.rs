@@ -22,6 +22,8 @@ use uuid::Uuid;
 mod books;
 #[path = "audit/export.rs"]
 mod export;
+#[path = "audit/forged.rs"]
+mod forged;
 #[path = "audit/heads.rs"]
 mod heads;
 #[path = "audit/heads_database.rs"]

@@ -1,8 +1,9 @@
 //! Reading the audit back from PostgreSQL.
 
+use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt as _;
 use sqlx::Row as _;
-use sqlx::postgres::{PgPool, PgRow};
+use sqlx::postgres::{PgPool, PgRow, PgTypeInfo, PgValueRef};
 use uuid::Uuid;
 
 use super::chain::{Digest, Genesis, Record};
@@ -18,6 +19,24 @@ pub struct RowError {
     pub table: &'static str,
     pub column: &'static str,
     pub found: String,
+}
+
+/// A stored instant, decoded so that nothing that PostgreSQL can hold (`infinity`, the year 294276) is a panic.
+pub(crate) struct Moment(pub(crate) DateTime<Utc>);
+
+impl sqlx::Type<sqlx::Postgres> for Moment {
+    fn type_info() -> PgTypeInfo {
+        <DateTime<Utc> as sqlx::Type<sqlx::Postgres>>::type_info()
+    }
+}
+
+impl<'r> sqlx::Decode<'r, sqlx::Postgres> for Moment {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, sqlx::error::BoxDynError> {
+        // Microseconds since 2000, as all that is not asked for as text comes.
+        let micros = <i64 as sqlx::Decode<sqlx::Postgres>>::decode(value)?;
+        let at = micros.checked_add(YEAR_2000_MICROS).and_then(DateTime::from_timestamp_micros);
+        at.map(Self).ok_or_else(|| "expected an instant of the calendar, found infinity or beyond".into())
+    }
 }
 
 /// The columns of `audit.entries`, for [`record`].
@@ -90,7 +109,7 @@ pub(crate) fn record(row: &PgRow) -> Result<Record, RowError> {
     Ok(Record {
         call: CallId(columns.read("call_id")?),
         seq: u32::try_from(seq).map_err(|_| columns.wrong("seq", seq.to_string()))?,
-        at: columns.read("at")?,
+        at: columns.instant("at")?,
         entry,
         pii_commit: match columns.read::<Option<Vec<u8>>>("pii_commit")? {
             Some(bytes) => Some(columns.digest("pii_commit", &bytes)?),
@@ -124,7 +143,7 @@ pub(crate) fn head(row: &PgRow) -> Result<(Uuid, Head, bool), RowError> {
             .map_err(|error| columns.wrong("leaves", error.to_string()))?,
         note: columns.read("note")?,
     };
-    let (at, id): (chrono::DateTime<chrono::Utc>, Vec<u8>) = (columns.read("at")?, columns.read("key_id")?);
+    let (at, id): (_, Vec<u8>) = (columns.instant("at")?, columns.read("key_id")?);
     let note = Note::parse(&head.note).and_then(|note| Checkpoint::parse(&note.text));
     // What is no note is told of elsewhere.
     let same = note.map_or(true, |says| says.at == at && says.key.id().as_slice() == id);
@@ -139,8 +158,8 @@ pub async fn head_over(
     pool: &PgPool,
     call: CallId,
     seq: u32,
-) -> Result<Option<(u64, chrono::DateTime<chrono::Utc>)>, sqlx::Error> {
-    let head: Option<(i64, chrono::DateTime<chrono::Utc>)> = sqlx::query_as(
+) -> Result<Option<(u64, DateTime<Utc>)>, sqlx::Error> {
+    let head: Option<(i64, Moment)> = sqlx::query_as(
         "SELECT n, at
            FROM audit.heads
           WHERE leaves @> jsonb_build_array(jsonb_build_object('call', $1::text))
@@ -153,7 +172,7 @@ pub async fn head_over(
     .bind(i64::from(seq))
     .fetch_optional(pool)
     .await?;
-    Ok(head.map(|(n, at)| (n.cast_unsigned(), at)))
+    Ok(head.map(|(n, at)| (n.cast_unsigned(), at.0)))
 }
 
 /// A row of `audit.calls`: its genesis, the masked caller and the stored h0.
@@ -164,7 +183,7 @@ pub(crate) fn genesis(row: &PgRow) -> Result<(Genesis, Option<String>, Digest), 
         node: columns.read("node")?,
         call: CallId(columns.read::<Uuid>("call_id")?),
         ordinal: columns.required("ordinal")?,
-        started_at: columns.read("started_at")?,
+        started_at: columns.instant("started_at")?,
     };
     Ok((genesis, columns.read("caller_masked")?, columns.hash("genesis")?))
 }
@@ -180,6 +199,10 @@ impl<'a> Columns<'a> {
         T: sqlx::Decode<'a, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
     {
         self.row.try_get(column).map_err(|error| self.wrong(column, error.to_string()))
+    }
+
+    fn instant(&self, column: &'static str) -> Result<DateTime<Utc>, RowError> {
+        self.read::<Moment>(column).map(|moment| moment.0)
     }
 
     fn number<T: TryFrom<i64>>(&self, column: &'static str) -> Result<Option<T>, RowError> {
@@ -209,3 +232,6 @@ impl<'a> Columns<'a> {
         RowError { table: self.table, column, found }
     }
 }
+
+/// PostgreSQL counts from 2000-01-01T00:00:00Z, and this is that.
+const YEAR_2000_MICROS: i64 = 946_684_800_000_000;

@@ -2,8 +2,9 @@
 //!
 //! First a line with what it is and whose, then every head, then every entry's public part, from the database the
 //! oldest call first, from the journal as it was written; last a line with the count and the hash of all before it.
-//! Heads come first so that a reader can hold each entry against them as it comes. Neither side holds more than a
-//! segment of the journal in memory.
+//! Heads come first so that a reader can hold each entry against them as it comes, and from the database before all
+//! other calls the retentions, the newest first: they say what is missing. Neither side holds more than a segment of the
+//! journal in memory.
 
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -19,8 +20,8 @@ use uuid::Uuid;
 use super::chain::{Digest, Record};
 use super::database;
 use super::frame::Payload;
-use super::heads::Head;
 use super::heads::note::VerifierKey;
+use super::heads::{Head, Standing};
 use super::journal::{JournalError, recovery, segments};
 
 /// One line of an export.
@@ -51,6 +52,10 @@ pub(crate) struct Header {
 pub(crate) struct JournalOf {
     pub(crate) journal: Uuid,
     pub(crate) node: String,
+    /// Where its heads stood when the oldest segment that is left began: what is older is not in here. None when it is
+    /// here from its beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) begins: Option<Standing>,
 }
 
 /// A head and whose it is.
@@ -100,7 +105,8 @@ pub async fn from_database(
     )
     .fetch_all(&mut *transaction)
     .await?;
-    let journals = journals.into_iter().map(|(journal, node)| JournalOf { journal, node }).collect();
+    let journals =
+        journals.into_iter().map(|(journal, node)| JournalOf { journal, node, begins: None }).collect();
     let mut lines = Lines::begin(out, journals, keys)?;
     let impossible = |error: database::RowError| sqlx::Error::Decode(Box::new(error));
     let mut rows = sqlx::query(database::HEADS).bind(None::<Uuid>).fetch(&mut *transaction);
@@ -110,11 +116,7 @@ pub async fn from_database(
     }
     drop(rows);
     let mut entries = 0;
-    let oldest_first = format!(
-        "SELECT e.* FROM ({}) AS e LEFT JOIN audit.calls c USING (call_id)
-          ORDER BY c.started_at NULLS LAST, e.call_id, e.seq",
-        database::ENTRIES
-    );
+    let oldest_first = format!("SELECT e.* FROM ({}) AS e {OLDEST_FIRST}", database::ENTRIES);
     let mut rows = sqlx::query(sqlx::AssertSqlSafe(oldest_first)).bind(None::<Uuid>).fetch(&mut *transaction);
     while let Some(row) = rows.try_next().await? {
         let record = database::record(&row).map_err(impossible)?;
@@ -136,7 +138,11 @@ pub fn from_journal(folder: &Path, keys: Vec<VerifierKey>, out: &mut dyn Write) 
     for folder in &folders {
         let numbers = list(folder)?;
         let header = recovery::headers(folder, &numbers)?.into_iter().next();
-        journals.extend(header.map(|header| JournalOf { journal: header.journal, node: header.node }));
+        journals.extend(header.map(|header| JournalOf {
+            journal: header.journal,
+            node: header.node,
+            begins: (header.segment > 1).then(|| header.heads.unwrap_or_default()),
+        }));
     }
     let mut lines = Lines::begin(out, journals, keys)?;
     for folder in &folders {
@@ -187,6 +193,13 @@ pub(super) fn payloads(
     }
     Ok(())
 }
+
+/// The order of a database's export.
+const OLDEST_FIRST: &str = "
+      LEFT JOIN audit.calls c USING (call_id)
+      LEFT JOIN (SELECT DISTINCT call_id, 0 AS first FROM audit.entries WHERE kind = 'retention') r USING (call_id)
+     ORDER BY r.first NULLS LAST, CASE WHEN r.first = 0 THEN c.started_at END DESC NULLS LAST,
+              c.started_at NULLS LAST, e.call_id, e.seq";
 
 /// Writes lines and keeps count and hash.
 struct Lines<'a, W: Write + ?Sized> {

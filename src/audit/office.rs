@@ -11,7 +11,7 @@ use chrono::Utc;
 use uuid::Uuid;
 
 use super::drain::{Drain, DrainError};
-use super::entry::Entry;
+use super::entry::{Entry, EntryKind};
 use super::journal::{Journal, JournalError};
 use super::settings::Settings;
 use crate::ids::CallId;
@@ -78,11 +78,17 @@ impl Office {
     /// # Errors
     /// It could not be written.
     pub async fn record(&self, entries: Vec<Entry>) -> Result<CallId, OfficeError> {
+        // What excuses a gap is believed under a signed head only: it stands before anything is destroyed.
+        let excuses =
+            entries.iter().any(|entry| matches!(entry.kind, EntryKind::Retention | EntryKind::Erasure));
         let act = self.begin().await?;
         for entry in entries {
             self.journal.append(act, entry).await?;
         }
         self.end(act).await?;
+        if excuses {
+            self.journal.head_now().await?;
+        }
         Ok(act)
     }
 
@@ -150,8 +156,8 @@ const COPYING: Duration = Duration::from_secs(5);
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test stops where it fails")]
     use super::*;
+    use crate::audit::show;
     use crate::audit::verify::{Sources, verify};
-    use crate::audit::{EntryKind, show};
     use serde_json::json;
 
     fn act() -> Vec<Entry> {

@@ -6,15 +6,18 @@
 //! ([`Sources::heads`]): an old state of everything, put back whole. Nothing covers what is newer than the last head;
 //! the report says how much that is.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use sqlx::postgres::PgPool;
+use uuid::Uuid;
 
 use super::heads::note::VerifierKey;
-use super::office;
+use super::{office, subjects};
 use crate::ids::CallId;
 
+mod acts;
 mod anchors;
 mod chains;
 mod database;
@@ -101,6 +104,12 @@ pub struct Sources {
     pub export: Option<PathBuf>,
     /// The keys of which one has to stand behind the heads. None: heads are only checked for consistency.
     pub public_keys: Option<Vec<VerifierKey>>,
+    /// The node's own journal's folder, where the keys are the node's own and nobody else's: heads of other journals
+    /// under other keys are then a note, and other nodes' values are not opened. None: every journal has to be under
+    /// `public_keys`.
+    pub own: Option<PathBuf>,
+    /// Whether somebody named `public_keys`, so that all heads have to be under them.
+    pub strict: bool,
     /// Heads that were kept elsewhere, to be found in each place.
     pub heads: Option<PathBuf>,
     /// The head whose work is trusted: only what it does not cover is looked at again.
@@ -114,6 +123,8 @@ pub enum VerifyError {
     Nothing,
     #[error("expected the audit's tables (audit.calls, audit.entries), found none in this database")]
     NoTables,
+    #[error("expected a journal in {}, found no segment", .folder.display())]
+    Empty { folder: PathBuf },
     #[error("the journal could not be read: {0}")]
     Journal(#[from] super::journal::JournalError),
     #[error("the database could not be read: {0}")]
@@ -137,6 +148,15 @@ pub async fn verify(sources: Sources) -> Result<Report, VerifyError> {
     if sources.public_keys.is_none() {
         report.notes.push("heads were only checked for consistency: no public key is here".to_owned());
     }
+    let copy = match sources.heads.clone() {
+        Some(path) => Some(
+            blocking(move || {
+                heads_file::Copy::read(&path).map_err(|cause| VerifyError::File { path, cause })
+            })
+            .await?,
+        ),
+        None => None,
+    };
     let snapshot = match &sources.database {
         Some(pool) => Some(database::snapshot(pool).await?),
         None => None,
@@ -151,19 +171,21 @@ pub async fn verify(sources: Sources) -> Result<Report, VerifyError> {
         known.extend(database::check(snapshot, copied, &sources, &mut report).await?);
     }
     blocking(move || {
-        redaction::settle(&mut report);
-        if let Some(path) = &sources.heads {
+        let trust = heads::Trust::of(sources.public_keys.as_deref(), &report);
+        let ours = report.values.own.clone();
+        redaction::settle(&trust, &mut report);
+        if let Some(copy) = copy {
             let checked = [
                 sources.journal.is_some().then_some(Place::Journal),
                 sources.database.is_some().then_some(Place::Database),
                 sources.export.is_some().then_some(Place::Export),
             ];
             let checked: Vec<_> = checked.into_iter().flatten().collect();
-            heads_file::outside(path, (&checked, &known), &mut report)
-                .map_err(|cause| VerifyError::File { path: path.clone(), cause })?;
+            heads_file::outside(&copy, (&checked, &known), &mut report);
         }
         if let Some(trusted) = &sources.public_keys {
-            heads::judge(trusted, &mut report);
+            let own = sources.own.as_ref().filter(|_| !sources.strict);
+            heads::judge(trusted, own.map(|_| &ours), &mut report);
         }
         if let Some(since) = &sources.since {
             since.confirm(&known, &mut report)?;
@@ -179,9 +201,16 @@ fn files(
     mut report: Report,
 ) -> Result<(Report, Vec<journal::Copied>, Vec<Known>), VerifyError> {
     let (mut copied, mut known) = (Vec::new(), Vec::new());
+    if let Some(folder) = &sources.own {
+        let folders = office::journals(folder);
+        let mut own: HashSet<Uuid> = folders.iter().filter_map(|folder| journal::id(folder)).collect();
+        // The key that the server made is named after its journal.
+        let keys = sources.public_keys.iter().flatten().filter(|_| !sources.strict);
+        own.extend(keys.filter_map(heads::journal_of));
+        report.values.own = own;
+    }
     if let Some(folder) = &sources.journal {
         let compared = sources.database.is_some();
-        report.values.read_office(folder)?;
         let office = office::folder(folder);
         let since = |main| sources.since.as_ref().and_then(|since| since.in_folder(folder, main));
         let mut folders = vec![(folder.clone(), since(true))];
@@ -190,16 +219,24 @@ fn files(
         }
         for (folder, since) in folders {
             let how = journal::How { key: sources.key.as_deref(), since, compared };
+            let before = report.total();
             let journal = journal::check(&folder, how, &mut report)?;
+            if journal.journal.is_none() && report.total() == before && !journal.live {
+                // Where no server has run, the office may be alone; where one has, there are keys of persons.
+                if !office.is_dir() || folder.join(subjects::FILE).exists() {
+                    return Err(VerifyError::Empty { folder });
+                }
+                report.notes.push(format!("{} holds no journal yet", folder.display()));
+            }
             if let Some(id) = journal.journal {
                 let notes = journal.notes.iter().map(|(n, (note, _))| (*n, *note)).collect();
-                known.push(Known { place: Place::Journal, journal: id, notes, upto: None });
+                known.push(Known { place: Place::Journal, journal: id, notes, from: 0, upto: None });
             }
             copied.push(journal);
         }
     }
     if let Some(path) = &sources.export {
-        let found = export::check(path, sources.since.as_ref(), &mut report)
+        let found = export::check(path, sources, &mut report)
             .map_err(|cause| VerifyError::File { path: path.clone(), cause })?;
         known.extend(found);
     }

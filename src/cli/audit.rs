@@ -31,7 +31,7 @@ pub struct AuditArgs {
 #[derive(Clone, Debug, clap::Subcommand)]
 enum AuditCommand {
     /// Check every chain and every signed head in the journal and the database, and the one against the other. Exit
-    /// status: 0 good, 1 bad, 2 could not be checked.
+    /// status: 0 good, 1 bad, 2 could not be checked, 78 wrong configuration.
     Verify {
         #[command(flatten)]
         place: PlaceArgs,
@@ -153,6 +153,10 @@ pub async fn run(config: &Config, args: AuditArgs) -> anyhow::Result<ExitCode> {
 /// The arguments over the configuration.
 struct Places {
     journal: Option<PathBuf>,
+    /// The node's own journal's folder, whether it is to be read or not, or there at all.
+    own: PathBuf,
+    /// That it was to be read and is not there.
+    missing: bool,
     key: PathBuf,
     /// The public part of the key that signs heads.
     public_key: PathBuf,
@@ -169,6 +173,8 @@ impl Places {
         }
         let only_one = |place| args.only.is_none_or(|only| only == place);
         Self {
+            own: settings.journal.clone(),
+            missing: only_one(Only::Journal) && !named && !settings.journal.is_dir(),
             key: settings.key_path(),
             public_key: keys::public_path(&settings.signing_key_path()),
             journal: Some(settings.journal)
@@ -186,6 +192,7 @@ impl Places {
         let mut places = Self::of(settings, args);
         if trusted.export.is_some() {
             places.journal = places.journal.filter(|_| args.journal.is_some());
+            places.missing = false;
             places.database_url = places.database_url.filter(|_| args.database_url.is_some());
         }
         places
@@ -220,6 +227,8 @@ async fn verify(places: &Places, trusted: &TrustArgs, json: bool) -> ExitCode {
             database,
             export: trusted.export.clone(),
             public_keys: places.public_keys(trusted)?,
+            own: Some(places.own.clone()),
+            strict: trusted.public_key.is_some(),
             heads: trusted.heads.clone(),
             since: trusted.since.as_deref().map(since).transpose()?,
         };
@@ -231,7 +240,11 @@ async fn verify(places: &Places, trusted: &TrustArgs, json: bool) -> ExitCode {
         }
     };
     match report.await {
-        Ok(report) => {
+        Ok(mut report) => {
+            if places.missing {
+                let own = places.own.display();
+                report.notes.push(format!("the journal was not checked: its folder {own} is not there"));
+            }
             let text =
                 if json { serde_json::to_string_pretty(&report).ok() } else { Some(report.to_string()) };
             if print(text.unwrap_or_default() + "\n").is_err() {

@@ -107,6 +107,19 @@ async fn heads_go_on_when_the_old_segments_are_gone() {
     assert!(report.is_good(), "{report}");
     let last = notes(&settings).pop().unwrap().1;
     assert_eq!((last.n, last.size, last.entries), (4, 4, 20));
+    // So does an export of what is left, and it says where it begins.
+    let file = folder.path().join("export");
+    let mut out = fs::File::create(&file).unwrap();
+    orderline::audit::export::from_journal(&settings.journal, Vec::new(), &mut out).unwrap();
+    let sources = Sources {
+        export: Some(file),
+        public_keys: read_public(&public_path(&settings.signing_key_path())).ok(),
+        heads: Some(settings.journal.join("heads")),
+        ..Sources::default()
+    };
+    let report = verify::verify(sources).await.unwrap();
+    assert!(report.is_good(), "{report}");
+    assert!(report.notes.iter().any(|note| note.contains("from behind head 2")), "{report}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

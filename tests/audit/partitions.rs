@@ -369,6 +369,24 @@ async fn months_that_signed_heads_cover_go_too_and_no_head_covers_up_for_a_call_
     assert!(kept.is_good(), "{kept}");
     let both = check(&settings, Some(&pool)).await;
     assert!(both.is_good(), "{both}");
+    // An export says what was given up, and under which head.
+    let mut exported = Vec::new();
+    orderline::audit::export::from_database(&pool, Vec::new(), &mut exported).await.unwrap();
+    let file = folder.path().join("export");
+    std::fs::write(&file, exported).unwrap();
+    let sources = |stranger| {
+        let keys = read_public(&public_path(&settings.signing_key_path())).unwrap();
+        let other = orderline::audit::heads::note::VerifierKey::new("other", [7; 32]);
+        Sources {
+            export: Some(file.clone()),
+            public_keys: Some(if stranger { vec![other] } else { keys }),
+            ..Sources::default()
+        }
+    };
+    let report = verify::verify(sources(false)).await.unwrap();
+    assert!(report.is_good(), "{report}");
+    let report = verify::verify(sources(true)).await.unwrap();
+    assert!(report.findings.iter().any(|found| found.reason == Reason::OrdinalGap), "{report}");
 
     switch_triggers_off(&pool).await;
     let gone = format!("DELETE FROM audit.entries WHERE call_id = '{}' AND seq = 3", call(2).0);

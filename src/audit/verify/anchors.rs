@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
-use sqlx::postgres::PgConnection;
 use uuid::Uuid;
 
+use super::Report;
+use super::acts::{self, Act};
+use super::heads::Trust;
 use crate::audit::chain::{Digest, Record};
+use crate::audit::entry::EntryKind;
 use crate::audit::heads::Leaf;
 use crate::audit::retain::Plan;
 use crate::ids::CallId;
@@ -22,20 +24,21 @@ pub(super) struct Anchors {
     also_gone: HashSet<(Uuid, u64)>,
 }
 
-/// The anchors that the database's own entries give.
-pub(super) async fn load(connection: &mut PgConnection) -> Result<Anchors, sqlx::Error> {
-    let bodies: Vec<Value> = sqlx::query_scalar("SELECT body FROM audit.entries WHERE kind = 'retention'")
-        .fetch_all(connection)
-        .await?;
-    let mut anchors = Anchors::default();
-    // One that cannot be read excuses nothing.
-    for plan in bodies.into_iter().filter_map(|body| serde_json::from_value(body).ok()) {
-        anchors.add(plan);
-    }
-    Ok(anchors)
-}
-
 impl Anchors {
+    /// Takes what an act excuses, if it is a retention that a trusted head covers; of one that is not, a note.
+    pub(super) fn believe(&mut self, act: &Act, trust: &Trust, report: &mut Report) {
+        if act.kind != EntryKind::Retention {
+            return;
+        }
+        if !trust.covers(act) {
+            return acts::disbelieve(act, report);
+        }
+        // One that cannot be read excuses nothing.
+        if let Ok(plan) = serde_json::from_value(act.body.clone()) {
+            self.add(plan);
+        }
+    }
+
     fn add(&mut self, plan: Plan) {
         self.before = self.before.max(Some(plan.before));
         for cut in plan.cut {

@@ -7,8 +7,10 @@ use sqlx::postgres::PgPool;
 use sqlx::{PgConnection, Postgres, Row as _, Transaction};
 use uuid::Uuid;
 
-use super::anchors::{self, Anchors};
+use super::acts;
+use super::anchors::Anchors;
 use super::chains::{Chains, Reason, opening};
+use super::heads::Trust;
 use super::heads_file::Known;
 use super::journal::Copied;
 use super::{Finding, Place, Report, Sources, VerifyError, redaction, stored_heads};
@@ -84,6 +86,7 @@ pub(super) async fn check(
                 place: Place::Database,
                 journal: id,
                 notes,
+                from: 0,
                 upto: Some(upto.unwrap_or_default()),
             });
         }
@@ -91,7 +94,7 @@ pub(super) async fn check(
     for (journal, chain) in &stored.chains {
         if !places.iter().any(|known| known.journal == *journal) {
             let notes = chain.notes.clone();
-            places.push(Known { place: Place::Database, journal: *journal, notes, upto: None });
+            places.push(Known { place: Place::Database, journal: *journal, notes, from: 0, upto: None });
         }
     }
     // With a trusted head, a call's beginning is not read again.
@@ -100,7 +103,11 @@ pub(super) async fn check(
         copied.iter().flat_map(|copied| copied.records.keys().filter(whole)).map(|(call, _)| *call).collect();
 
     let mut chains = Chains::new(Place::Database);
-    chains.anchors = anchors::load(&mut transaction).await?;
+    let trust = Trust::of(sources.public_keys.as_deref(), report);
+    for act in acts::load(&mut transaction, &stored.anchors).await?.finish() {
+        chains.anchors.believe(&act, &trust, report);
+        report.values.acts.push(act);
+    }
     chains.may_begin_late = since.is_some();
     let statement = match since {
         Some(_) => format!("{COVERED} SELECT e.* FROM ({}) AS e {NOT_COVERED}", database::ENTRIES),
@@ -148,6 +155,7 @@ pub(super) async fn check(
     let checked: Vec<Uuid> = copied.iter().filter_map(|copied| copied.journal).collect();
     not_copied(copied, &watermarks, &chains.anchors, report);
     stored.anchors.finish(&mut chains, report);
+    chains.unsigned(|journal| stored.chains.contains_key(&journal), report);
     for row in calls.values().filter(|row| !row.met && !chains.anchors.cuts(row.genesis.call)) {
         let detail = "expected call_opened, found no entry".to_owned();
         report.found(finding(Some(row.genesis.call), None, Reason::NotOpened, detail));
@@ -178,7 +186,11 @@ async fn call_rows(
                     let detail = "expected the hash of the call's row, found another".to_owned();
                     report.found(finding(Some(genesis.call), None, Reason::GenesisMismatch, detail));
                 }
-                calls.insert(genesis.call, CallRow { genesis, caller, hash, met: false });
+                let call = genesis.call;
+                if calls.insert(call, CallRow { genesis, caller, hash, met: false }).is_some() {
+                    let detail = "expected one row for the call, found another".to_owned();
+                    report.found(finding(Some(call), None, Reason::GenesisMismatch, detail));
+                }
             }
             Err(error) => report.found(unreadable(row.try_get("call_id").ok(), &error)),
         }
@@ -270,18 +282,22 @@ fn unreadable(call: Option<Uuid>, error: &RowError) -> Finding {
 
 /// Calls that the journal's heads up to one cover.
 const COVERED_CALLS: &str = "
-    SELECT DISTINCT (leaf ->> 'call')::uuid
-      FROM audit.heads h, jsonb_array_elements(h.leaves) AS leaf
+    SELECT DISTINCT c.call_id
+      FROM audit.heads h,
+           jsonb_array_elements(CASE jsonb_typeof(h.leaves) WHEN 'array' THEN h.leaves ELSE '[]' END) AS leaf
+      JOIN audit.calls c ON c.call_id::text = leaf ->> 'call'
      WHERE h.journal = $1 AND h.n <= $2";
 
-/// How many entries of each call they cover.
+/// How many entries of each call they cover. Whatever the leaves are: what is none covers nothing.
 const COVERED: &str = "
     WITH covered AS MATERIALIZED (
-        SELECT (leaf ->> 'call')::uuid AS call_id, max((leaf ->> 'count')::integer) AS entries
-          FROM audit.heads h, jsonb_array_elements(h.leaves) AS leaf
+        SELECT leaf ->> 'call' AS call,
+               max(CASE WHEN leaf ->> 'count' ~ '^[0-9]{1,9}$' THEN (leaf ->> 'count')::integer END) AS entries
+          FROM audit.heads h,
+               jsonb_array_elements(CASE jsonb_typeof(h.leaves) WHEN 'array' THEN h.leaves ELSE '[]' END) AS leaf
          WHERE h.journal = $2 AND h.n <= $3
          GROUP BY 1)";
 const NOT_COVERED: &str = "
-      LEFT JOIN covered c ON c.call_id = e.call_id
-     WHERE c.call_id IS NULL OR e.seq >= c.entries
+      LEFT JOIN covered c ON c.call = e.call_id::text
+     WHERE c.entries IS NULL OR e.seq >= c.entries
      ORDER BY e.call_id, e.seq";

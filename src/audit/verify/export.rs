@@ -8,19 +8,21 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::acts::{self, Acts};
 use super::chains::{Chains, Reason};
-use super::heads::{Anchors, HeadChain, note_hash};
+use super::heads::{Anchors, HeadChain, Trust, note_hash};
 use super::heads_file::Known;
-use super::{Finding, Place, Report, Since};
-use crate::audit::chain::Digest;
-use crate::audit::export::Line;
+use super::{Finding, Place, Report, Sources};
+use crate::audit::chain::{Digest, Record};
+use crate::audit::export::{Header, JournalOf, Line};
 use crate::audit::heads::Standing;
 
 /// Checks a whole export.
-pub(super) fn check(path: &Path, since: Option<&Since>, report: &mut Report) -> io::Result<Vec<Known>> {
+pub(super) fn check(path: &Path, sources: &Sources, report: &mut Report) -> io::Result<Vec<Known>> {
     let mut reader = BufReader::with_capacity(1 << 20, File::open(path)?);
     let mut checking = Checking {
         chains: Chains::new(Place::Export),
+        acts: Acts::new(Place::Export),
         anchors: Anchors::default(),
         heads: BTreeMap::new(),
         hasher: Sha256::new(),
@@ -28,10 +30,11 @@ pub(super) fn check(path: &Path, since: Option<&Since>, report: &mut Report) -> 
         damage: None,
         ended: false,
         main: None,
+        trust: None,
     };
     let mut line = Vec::new();
     while reader.read_until(b'\n', &mut line)? > 0 {
-        checking.read(&line, since, report);
+        checking.read(&line, sources, report);
         line.clear();
     }
     Ok(checking.finish(report))
@@ -39,6 +42,7 @@ pub(super) fn check(path: &Path, since: Option<&Since>, report: &mut Report) -> 
 
 struct Checking {
     chains: Chains,
+    acts: Acts,
     anchors: Anchors,
     heads: BTreeMap<Uuid, HeadChain>,
     /// Over everything before the last line, which says it.
@@ -47,10 +51,12 @@ struct Checking {
     damage: Option<String>,
     ended: bool,
     main: Option<Uuid>,
+    /// Known when the heads were read.
+    trust: Option<Trust>,
 }
 
 impl Checking {
-    fn read(&mut self, line: &[u8], since: Option<&Since>, report: &mut Report) {
+    fn read(&mut self, line: &[u8], sources: &Sources, report: &mut Report) {
         self.lines += 1;
         if self.ended {
             return self.damaged("expected nothing behind its last line".to_owned());
@@ -67,10 +73,10 @@ impl Checking {
             self.damaged(format!("line {} is not in its place", self.lines));
         }
         match parsed {
-            Line::Export(header) => self.main = header.journals.first().map(|journal| journal.journal),
+            Line::Export(header) => self.begin(header, report),
             Line::Head(head) => {
                 let journal = head.journal;
-                let since = since.and_then(|since| since.of(journal, self.main));
+                let since = sources.since.as_ref().and_then(|since| since.of(journal, self.main));
                 let chain =
                     self.heads.entry(journal).or_insert_with(|| HeadChain::new(Place::Export, journal));
                 let head = head.head;
@@ -89,6 +95,7 @@ impl Checking {
                 }
             }
             Line::Entry(record) => {
+                self.act(&record, sources, report);
                 self.chains.follow(&record, report);
                 self.anchors.meet(record.call, record.seq, &mut self.chains, report);
             }
@@ -106,11 +113,55 @@ impl Checking {
         self.hasher.update(line);
     }
 
+    fn begin(&mut self, header: Header, report: &mut Report) {
+        self.main = header.journals.first().map(|journal| journal.journal);
+        for JournalOf { journal, begins, .. } in header.journals {
+            let Some(begins) = begins else { continue };
+            report.notes.push(format!(
+                "the export holds journal {journal} from behind head {}: what is older is not checked",
+                begins.n
+            ));
+            self.chains.late.insert(journal);
+            self.heads.insert(journal, HeadChain::after(Place::Export, journal, begins));
+        }
+    }
+
+    /// A retention that a trusted head covers excuses what is missing. It comes before what it excuses, and behind all
+    /// heads.
+    fn act(&mut self, record: &Record, sources: &Sources, report: &mut Report) {
+        self.acts.meet(record);
+        if !self.acts.holds(record.call) {
+            return;
+        }
+        for (journal, leaf) in self.anchors.of(record.call).filter(|(_, leaf)| leaf.last == record.hash) {
+            self.acts.sign(journal, leaf);
+        }
+        let signed = self.acts.take_signed();
+        if signed.is_empty() {
+            return;
+        }
+        let trust = self.trust.get_or_insert_with(|| {
+            self.heads.values().for_each(|chain| chain.finish(report));
+            Trust::of(sources.public_keys.as_deref(), report)
+        });
+        for act in signed {
+            self.chains.anchors.believe(&act, trust, report);
+            report.values.acts.push(act);
+        }
+    }
+
     fn finish(mut self, report: &mut Report) -> Vec<Known> {
         for chain in self.heads.values() {
-            chain.finish(report);
+            if self.trust.is_none() {
+                chain.finish(report);
+            }
             *report.export_heads.get_or_insert(0) += chain.last();
         }
+        let headed = |journal| self.heads.get(&journal).is_some_and(|chain| !chain.notes.is_empty());
+        self.chains.unsigned(headed, report);
+        std::mem::replace(&mut self.acts, Acts::new(Place::Export))
+            .finish()
+            .for_each(|act| acts::disbelieve(&act, report));
         std::mem::take(&mut self.anchors).finish(&mut self.chains, report);
         if !self.ended {
             self.damaged("expected a last line that says so, found none: it is cut off".to_owned());
@@ -133,6 +184,7 @@ impl Checking {
         let known = |(journal, chain): (Uuid, HeadChain)| Known {
             place: Place::Export,
             journal,
+            from: chain.first(),
             notes: chain.notes,
             upto: None,
         };

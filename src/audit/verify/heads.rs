@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::acts::Act;
 use super::chains::{Chains, Reason};
 use super::{Finding, Place, Report};
 use crate::audit::chain::Digest;
@@ -42,11 +43,67 @@ pub(super) struct Signers {
     linked: bool,
 }
 
-/// Looks for somebody trusted behind all heads: whoever signed a change to or from a trusted key is trusted, too, also
-/// for another journal under the same key.
-pub(super) fn judge(trusted: &[VerifierKey], report: &mut Report) {
-    let mut trusted: HashSet<[u8; 32]> = trusted.iter().map(VerifierKey::public).collect();
+/// Behind whose heads somebody trusted stands.
+pub(super) struct Trust(HashSet<(Place, Uuid)>);
+
+impl Trust {
+    /// By the heads that were read up to now. Without keys, whoever signed is trusted.
+    pub(super) fn of(keys: Option<&[VerifierKey]>, report: &Report) -> Self {
+        let signers = &report.signers;
+        let strangers = keys.map_or_else(Vec::new, |keys| strangers(keys, signers));
+        let of = |signers: &Signers| (signers.place, signers.journal);
+        let mut trusted: HashSet<_> =
+            signers.iter().filter(|signers| !signers.keys.is_empty()).map(of).collect();
+        for doubtful in strangers.into_iter().chain(signers.iter().filter(|signers| !signers.linked)) {
+            trusted.remove(&of(doubtful));
+        }
+        Self(trusted)
+    }
+
+    /// Whether an act is under a head of such a journal.
+    pub(super) fn covers(&self, act: &Act) -> bool {
+        act.journal.is_some_and(|journal| self.0.contains(&(act.place, journal)))
+    }
+}
+
+/// The journal that a server's key is named after.
+pub(super) fn journal_of(key: &VerifierKey) -> Option<Uuid> {
+    key.name().rsplit('/').next()?.parse().ok()
+}
+
+/// Looks for somebody trusted behind all heads. With the node's own journals given, the keys are the node's own: what
+/// the database or an export holds of other journals is other nodes', and theirs to judge.
+pub(super) fn judge(trusted: &[VerifierKey], own: Option<&HashSet<Uuid>>, report: &mut Report) {
     let signers = std::mem::take(&mut report.signers);
+    let mut told = HashSet::new();
+    // An export without anything of this node's may be all invented.
+    let is_here = |place| {
+        let mut of_place = signers.iter().filter(|signers| signers.place == place);
+        place != Place::Export
+            || of_place.any(|signers| own.is_some_and(|own| own.contains(&signers.journal)))
+    };
+    for Signers { place, journal, .. } in
+        strangers(trusted, &signers).into_iter().filter(|signers| signers.linked)
+    {
+        let foreign = own.is_some_and(|own| !own.is_empty() && !own.contains(journal));
+        if foreign && *place != Place::Journal && is_here(*place) {
+            let note = format!(
+                "the heads of journal {journal} are not under this node's key and were only checked for consistency:                  --public-key FILE names all nodes' keys"
+            );
+            if !report.notes.contains(&note) {
+                report.notes.push(note);
+            }
+        } else if told.insert((*place, *journal)) {
+            let detail = format!("nobody whose key was given stands behind the heads of journal {journal}");
+            report.found(Finding { place: *place, call: None, seq: None, reason: Reason::HeadKey, detail });
+        }
+    }
+}
+
+/// Those behind whom nobody trusted stands. Whoever signed a change to or from a trusted key is trusted, too, also for
+/// another journal under the same key.
+fn strangers<'a>(trusted: &[VerifierKey], signers: &'a [Signers]) -> Vec<&'a Signers> {
+    let mut trusted: HashSet<[u8; 32]> = trusted.iter().map(VerifierKey::public).collect();
     let mut left: Vec<&Signers> = signers.iter().filter(|signers| !signers.keys.is_empty()).collect();
     loop {
         let before = left.len();
@@ -58,14 +115,7 @@ pub(super) fn judge(trusted: &[VerifierKey], report: &mut Report) {
             !known
         });
         if left.len() == before {
-            break;
-        }
-    }
-    let mut told = HashSet::new();
-    for Signers { place, journal, .. } in left.into_iter().filter(|signers| signers.linked) {
-        if told.insert((*place, *journal)) {
-            let detail = format!("nobody whose key was given stands behind the heads of journal {journal}");
-            report.found(Finding { place: *place, call: None, seq: None, reason: Reason::HeadKey, detail });
+            return left;
         }
     }
 }
@@ -95,7 +145,7 @@ impl HeadChain {
     pub(super) fn after(place: Place, journal: Uuid, standing: Standing) -> Self {
         let covered = (standing.n == 0).then(HashMap::new);
         let accepted: Vec<_> = standing.key.iter().map(VerifierKey::public).collect();
-        let (first, seen) = (standing.n + 1, accepted.clone());
+        let (first, seen) = (standing.n.saturating_add(1), accepted.clone());
         Self { first, covered, accepted, seen, standing, ..Self::new(place, journal) }
     }
 
@@ -121,7 +171,7 @@ impl HeadChain {
         let mut tree = self.standing.tree.clone();
         head.leaves.iter().for_each(|leaf| tree.push(leaf.hash(self.journal)));
         let entries = self.cover(&head.leaves);
-        let expected = self.standing.n + 1;
+        let expected = self.standing.n.saturating_add(1);
         let in_order = head.n == expected;
         if !in_order {
             problem = Some((Reason::HeadMissing, format!("expected head {expected}, found {}", head.n)));
@@ -137,7 +187,7 @@ impl HeadChain {
                 self.standing = Standing {
                     n: head.n.max(self.standing.n),
                     tree,
-                    entries: self.standing.entries + entries.unwrap_or_default(),
+                    entries: self.standing.entries.saturating_add(entries.unwrap_or_default()),
                     prev: None,
                     key: self.standing.key.take(),
                 };
@@ -176,7 +226,7 @@ impl HeadChain {
 
     /// Follows a head of which only the note is here. Returns the hash of its text.
     pub(super) fn follow_note(&mut self, whole: &str, report: &mut Report) -> Option<(u64, Digest)> {
-        let expected = self.standing.n + 1;
+        let expected = self.standing.n.saturating_add(1);
         let read = Note::parse(whole)
             .and_then(|note| Checkpoint::parse(&note.text).map(|checkpoint| (note, checkpoint)));
         let (note, says) = match read {
@@ -247,7 +297,7 @@ impl HeadChain {
 
     /// What of a head is not as it follows from the one before and from its leaves.
     fn mismatch(&self, head: &Head, says: &Checkpoint, tree: &Range, entries: Option<u64>) -> Option<String> {
-        let total = entries.map(|entries| self.standing.entries + entries);
+        let total = entries.map(|entries| self.standing.entries.saturating_add(entries));
         let checks = [
             (says.n == head.n, "its note has another number"),
             (says.origin.ends_with(&format!("/{}", self.journal)), "its note is of another journal"),
@@ -319,6 +369,11 @@ impl Anchors {
             let anchor = Anchor { journal, head: head.n, leaf: leaf.clone() };
             self.calls.entry(leaf.call).or_default().push(anchor);
         }
+    }
+
+    /// What the heads say of a call, as far as it was not met.
+    pub(super) fn of(&self, call: CallId) -> impl Iterator<Item = (Uuid, &Leaf)> {
+        self.calls.get(&call).into_iter().flatten().map(|anchor| (anchor.journal, &anchor.leaf))
     }
 
     /// Compares an entry that was just followed with what the heads say of it.

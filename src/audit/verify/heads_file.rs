@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::chains::Reason;
@@ -30,6 +31,8 @@ pub(super) struct Known {
     pub(super) place: Place,
     pub(super) journal: Uuid,
     pub(super) notes: BTreeMap<u64, Digest>,
+    /// Heads below it are not here.
+    pub(super) from: u64,
     /// Heads above it may not have come here yet.
     pub(super) upto: Option<u64>,
 }
@@ -93,7 +96,7 @@ pub(super) fn check(against: &Against<'_>, report: &mut Report) -> BTreeMap<u64,
             ),
             _ if *live => {}
             // A crash came between the frame and the file, or the server is there right now.
-            (segments, here) if segments == here + 1 => {
+            (segments, here) if Some(segments) == here.checked_add(1) => {
                 report
                     .notes
                     .push(format!("head {segments} is in the segments and not in the file of heads yet"));
@@ -110,19 +113,39 @@ pub(super) fn check(against: &Against<'_>, report: &mut Report) -> BTreeMap<u64,
     chain.notes
 }
 
-/// Compares a copy of heads from outside with what each place holds.
-pub(super) fn outside(
-    path: &Path,
-    (checked, places): (&[Place], &[Known]),
-    report: &mut Report,
-) -> io::Result<()> {
-    let bytes = std::fs::read(path)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let mut journals: BTreeMap<Uuid, Vec<(u64, Digest, &str)>> = BTreeMap::new();
-    let (notes, unreadable) = pieces(&text);
-    for (whole, journal, n) in notes {
-        journals.entry(journal).or_default().push((n, note_hash(whole), whole));
+/// A copy of heads from outside. Read before everything else: a running server makes new ones meanwhile.
+pub(super) struct Copy {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    read_at: DateTime<Utc>,
+}
+
+impl Copy {
+    pub(super) fn read(path: &Path) -> io::Result<Self> {
+        let read_at = Utc::now();
+        Ok(Self { path: path.to_owned(), bytes: std::fs::read(path)?, read_at })
     }
+}
+
+/// A head outside.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Piece<'a> {
+    n: u64,
+    hash: Digest,
+    whole: &'a str,
+    at: DateTime<Utc>,
+}
+
+/// Compares a copy of heads from outside with what each place holds.
+pub(super) fn outside(copy: &Copy, (checked, places): (&[Place], &[Known]), report: &mut Report) {
+    let Copy { path, bytes, read_at } = copy;
+    let text = String::from_utf8_lossy(bytes);
+    let mut journals: BTreeMap<Uuid, Vec<Piece<'_>>> = BTreeMap::new();
+    let (notes, unreadable) = pieces(&text);
+    for (journal, piece) in notes {
+        journals.entry(journal).or_default().push(piece);
+    }
+    let is_new = |piece: &Piece<'_>| piece.at > *read_at - LAG;
     let found = |place, reason, detail: String, report: &mut Report| {
         report.found(Finding { place, call: None, seq: None, reason, detail });
     };
@@ -134,11 +157,12 @@ pub(super) fn outside(
     for (journal, mut notes) in journals {
         // At least once and by several ways: sorted, each once.
         notes.sort_unstable();
-        notes.dedup_by_key(|(n, hash, _)| (*n, *hash));
+        notes.dedup_by_key(|piece| (piece.n, piece.hash));
         let mut chain: Option<HeadChain> = None;
         let mut inner = Report::default();
-        for (n, _, whole) in &notes {
-            let beginning = Standing { n: n - 1, ..Standing::default() };
+        for Piece { n, whole, .. } in &notes {
+            // No head has the number 0: one that says so is not the next.
+            let beginning = Standing { n: n.saturating_sub(1), ..Standing::default() };
             chain
                 .get_or_insert_with(|| HeadChain::after(Place::Outside, journal, beginning))
                 .follow_note(whole, &mut inner);
@@ -148,23 +172,30 @@ pub(super) fn outside(
         }
         inner.findings.into_iter().for_each(|finding| report.found(finding));
         for known in places.iter().filter(|known| known.journal == journal) {
-            let due = |n: &u64| known.upto.is_none_or(|upto| *n <= upto);
+            let due = |n: u64| n >= known.from && known.upto.is_none_or(|upto| n <= upto);
             let last = known.notes.keys().next_back().copied().unwrap_or_default();
             let wrong = notes
                 .iter()
-                .filter(|(n, ..)| due(n))
-                .find(|(n, hash, _)| known.notes.get(n).is_none_or(|here| here != hash));
+                .filter(|piece| due(piece.n))
+                .find(|piece| known.notes.get(&piece.n).is_none_or(|here| *here != piece.hash));
             match wrong {
-                Some((n, ..)) if *n > last => {
-                    let newest = notes.last().map_or(*n, |(n, ..)| *n);
+                Some(piece) if piece.n > last && known.place == Place::Database && is_new(piece) => {
+                    report.notes.push(format!(
+                        "head {} of {journal} is outside and not in the database yet, nor any newer one: it is some \
+                         minutes old at most",
+                        piece.n
+                    ));
+                }
+                Some(Piece { n, .. }) if *n > last => {
+                    let newest = notes.last().map_or(*n, |piece| piece.n);
                     let detail = format!("outside, heads go up to {newest}; here up to {last} of {journal}");
                     found(known.place, Reason::OldState, detail, report);
                 }
-                Some((n, ..)) if known.notes.contains_key(n) => {
+                Some(Piece { n, .. }) if known.notes.contains_key(n) => {
                     let detail = format!("head {n} of {journal} is another one outside");
                     found(known.place, Reason::HeadDiffers, detail, report);
                 }
-                Some((n, ..)) => {
+                Some(Piece { n, .. }) => {
                     let detail = format!("head {n} of {journal} stands outside and not here");
                     found(known.place, Reason::HeadMissing, detail, report);
                 }
@@ -175,31 +206,33 @@ pub(super) fn outside(
             let holds = places.iter().any(|known| known.place == place && known.journal == journal);
             // A folder is one of perhaps many journals whose heads are kept there; the database has all of them.
             let known = |known: &Known| known.place == place && outside.contains(&known.journal);
-            if !holds && (place == Place::Database || !places.iter().any(known)) {
+            let on_its_way = place == Place::Database && notes.iter().all(is_new);
+            if !holds && !on_its_way && (place == Place::Database || !places.iter().any(known)) {
                 let detail = format!("heads of journal {journal} stand outside, and none of it here");
                 found(place, Reason::OldState, detail, report);
             }
         }
     }
-    Ok(())
 }
 
-/// The notes of a copy, each with its journal and number, and how many pieces are none. A note that a crash cut off was
+/// The notes of a copy, each with its journal, and how many pieces are none. A note that a crash cut off was
 /// written once more behind its beginning: that beginning is no finding.
-fn pieces(text: &str) -> (Vec<(&str, Uuid, u64)>, u64) {
+fn pieces(text: &str) -> (Vec<(Uuid, Piece<'_>)>, u64) {
     let (mut notes, mut unreadable) = (Vec::new(), 0);
     // Where the piece that could not be read yet begins, and where reading is tried.
     let (mut from, mut at) = (0, 0);
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
         let read = file::first(rest).and_then(|whole| {
             let says = Note::parse(whole).and_then(|note| Checkpoint::parse(&note.text)).ok()?;
-            Some((whole, says.origin.rsplit('/').next()?.parse().ok()?, says.n))
+            let journal = says.origin.rsplit('/').next()?.parse().ok()?;
+            Some((journal, Piece { n: says.n, hash: note_hash(whole), whole, at: says.at }))
         });
         match read {
-            Some((whole, journal, n)) => {
+            Some((journal, piece)) => {
+                let whole = piece.whole;
                 let before = text.get(from..at).unwrap_or_default().trim_end_matches('\n');
                 unreadable += u64::from(!before.is_empty() && !whole.starts_with(before));
-                notes.push((whole, journal, n));
+                notes.push((journal, piece));
                 at += whole.len() + 1;
                 from = at;
             }
@@ -209,3 +242,7 @@ fn pieces(text: &str) -> (Vec<(&str, Uuid, u64)>, u64) {
     let after = text.get(from..).unwrap_or_default();
     (notes, unreadable + u64::from(!after.trim().is_empty()))
 }
+
+/// A head goes outside by itself and to PostgreSQL with the next copying, which a busy database may hold up. Chosen: an
+/// old state that was put back is found that much later.
+const LAG: TimeDelta = TimeDelta::minutes(5);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
+use super::acts::Acts;
 use super::chains::{Chains, Reason};
 use super::heads::HeadChain;
 use super::{Finding, Place, Report, heads_file, redaction};
@@ -32,6 +33,8 @@ pub(super) struct Copied {
     /// Each head's note, and the place behind it where its frame is here.
     pub(super) notes: BTreeMap<u64, (Digest, Option<Position>)>,
     pub(super) end: Position,
+    /// Whether a server is writing it.
+    pub(super) live: bool,
 }
 
 pub(super) fn check(folder: &Path, how: How<'_>, report: &mut Report) -> Result<Copied, JournalError> {
@@ -47,7 +50,8 @@ pub(super) fn check(folder: &Path, how: How<'_>, report: &mut Report) -> Result<
     }
     let from = how.since.and_then(|since| begin_at(&headers, since)).unwrap_or_default();
     let mut chains = Chains::new(Place::Journal);
-    let mut copied = Copied::default();
+    let mut acts = Acts::new(Place::Journal);
+    let mut copied = Copied { live, ..Copied::default() };
     let mut before: Option<Header> = None;
     let mut heads: Option<HeadChain> = None;
     let mut base = Standing::default();
@@ -100,6 +104,7 @@ pub(super) fn check(folder: &Path, how: How<'_>, report: &mut Report) -> Result<
                 Payload::Segment(_) => {}
                 Payload::Record(record) => {
                     chains.follow(record, report);
+                    acts.meet(record);
                     redaction::record(opener.as_ref(), record, report);
                     // What the trusted head covers is not looked for in the database either.
                     let covered =
@@ -110,9 +115,14 @@ pub(super) fn check(folder: &Path, how: How<'_>, report: &mut Report) -> Result<
                 }
                 Payload::Head(head) => {
                     let Some(heads) = &mut heads else { continue };
+                    let before = report.total();
                     heads.follow(head, report);
+                    let good = report.total() == before;
                     for leaf in &head.leaves {
                         chains.agree(head.n, leaf, report);
+                        if good {
+                            acts.sign(heads.journal(), leaf);
+                        }
                     }
                     copied.notes.insert(head.n, (super::heads::note_hash(&head.note), Some(behind)));
                 }
@@ -129,12 +139,24 @@ pub(super) fn check(folder: &Path, how: How<'_>, report: &mut Report) -> Result<
             copied.notes.entry(n).or_insert((note, None));
         }
     }
+    if copied.journal.is_none() && !live && !notes.is_empty() {
+        let detail = "expected the segments that its file of heads was written with, found none".to_owned();
+        let (place, reason) = (Place::Journal, Reason::SegmentWrong);
+        report.found(Finding { place, call: None, seq: None, reason, detail });
+    }
+    report.values.acts.extend(acts.finish());
     let (calls, entries, open) = chains.finish(report);
     let add = |count: &mut Option<u64>, more| *count = Some(count.unwrap_or_default() + more);
     add(&mut report.journal_calls, calls);
     add(&mut report.journal_entries, entries);
     report.open_calls += open;
     Ok(copied)
+}
+
+/// Whose folder it is; none when nothing there says so.
+pub(super) fn id(folder: &Path) -> Option<uuid::Uuid> {
+    let numbers = segments::list(folder).ok()?;
+    recovery::headers(folder, &numbers).ok()?.last().map(|header| header.journal)
 }
 
 /// The newest segment that began before this head was made.

@@ -16,15 +16,17 @@ use sqlx::Row as _;
 use sqlx::postgres::{PgConnection, PgRow};
 use uuid::Uuid;
 
+use super::acts::{self, Act};
 use super::chains::Reason;
+use super::heads::Trust;
 use super::{Finding, Place, Report};
 use crate::audit::chain::{Digest, Record};
+use crate::audit::database::Moment;
 use crate::audit::entry::EntryKind;
 use crate::audit::journal::JournalError;
 use crate::audit::retain::NEWEST;
 use crate::audit::seal::{SealError, SealKey, SealedBox, SubjectId, SubjectKey, WrappedKey};
 use crate::audit::subjects::{self, Subjects};
-use crate::audit::{office, show};
 use crate::ids::CallId;
 
 /// What is gathered until every place was read.
@@ -32,6 +34,10 @@ use crate::ids::CallId;
 pub(super) struct Values {
     /// The file with the node's key.
     pub(super) key: Option<PathBuf>,
+    /// Retentions and erasures, wherever they were met.
+    pub(super) acts: Vec<Act>,
+    /// The node's own journals, as far as they are known.
+    pub(super) own: HashSet<Uuid>,
     /// Who was erased, and when last.
     erased: HashMap<SubjectId, DateTime<Utc>>,
     /// Whom each call's opening names.
@@ -118,26 +124,12 @@ pub(super) fn opener(
 }
 
 impl Values {
-    /// The erasures that the office's journal within a journal's folder tells of.
-    pub(super) fn read_office(&mut self, folder: &Path) -> Result<(), JournalError> {
-        let office = office::folder(folder);
-        if office.is_dir() {
-            for record in show::from_journal(&office, None)? {
-                self.erasure(record.entry.kind, record.at, &record.entry.body);
-            }
-        }
-        Ok(())
-    }
-
     /// When an entry of the journal was written, if that is so long ago that a retention may have given it up.
     pub(super) fn written(&self, call: CallId, seq: u32) -> Option<DateTime<Utc>> {
         self.old.get(&(call, seq)).copied()
     }
 
-    fn erasure(&mut self, kind: EntryKind, at: DateTime<Utc>, body: &Value) {
-        if kind != EntryKind::Erasure {
-            return;
-        }
+    fn erasure(&mut self, at: DateTime<Utc>, body: &Value) {
         for subject in body.get("subjects").and_then(Value::as_array).into_iter().flatten() {
             if let Ok(subject) = serde_json::from_value(subject.clone()) {
                 let latest = self.erased.entry(subject).or_insert(at);
@@ -153,7 +145,6 @@ pub(super) fn record(opener: Option<&Opener>, record: &Record, report: &mut Repo
     if record.at < Utc::now() - NEWEST {
         values.old.insert((record.call, record.seq), record.at);
     }
-    values.erasure(record.entry.kind, record.at, &record.entry.body);
     if record.entry.kind == EntryKind::CallOpened
         && let Some(subject) = record.entry.body.get("subject")
         && let Ok(subject) = serde_json::from_value(subject.clone())
@@ -200,28 +191,31 @@ pub(super) fn record(opener: Option<&Opener>, record: &Record, report: &mut Repo
 /// journals; the values of others in the same database are another node's to open.
 pub(super) async fn database(
     connection: &mut PgConnection,
-    journals: &[Uuid],
+    checked: &[Uuid],
     report: &mut Report,
 ) -> Result<(), sqlx::Error> {
     let key = report.values.key.as_deref().filter(|path| path.exists());
     let node = key.and_then(|path| SealKey::load(path).ok());
-    let erasures: Vec<(DateTime<Utc>, Value)> =
-        sqlx::query_as("SELECT at, body FROM audit.entries WHERE kind = 'erasure'")
-            .fetch_all(&mut *connection)
-            .await?;
-    for (at, body) in erasures {
-        report.values.erasure(EntryKind::Erasure, at, &body);
+    let mut keys =
+        sqlx::query("SELECT subject_id, created_at FROM audit.subject_keys").fetch(&mut *connection);
+    while let Some(row) = keys.try_next().await? {
+        let subject = SubjectId(row.try_get("subject_id")?);
+        match row.try_get::<Moment, _>("created_at") {
+            Ok(made) => report.values.kept.push((subject, made.0)),
+            Err(error) => {
+                let detail = format!("audit.subject_keys.created_at of {}: {error}", subject.0);
+                report.found(unreadable(None, None, detail));
+            }
+        }
     }
-    let kept: Vec<(Uuid, DateTime<Utc>)> =
-        sqlx::query_as("SELECT subject_id, created_at FROM audit.subject_keys")
-            .fetch_all(&mut *connection)
-            .await?;
-    report.values.kept.extend(kept.into_iter().map(|(subject, made)| (SubjectId(subject), made)));
+    drop(keys);
+    let own: HashSet<Uuid> = report.values.own.iter().chain(checked).copied().collect();
+    let journals: Vec<Uuid> = own.into_iter().collect();
     let mut foreign = HashSet::new();
     if node.is_some() && !journals.is_empty() {
         let calls: Vec<Uuid> =
             sqlx::query_scalar("SELECT call_id FROM audit.calls WHERE journal <> ALL ($1)")
-                .bind(journals)
+                .bind(&journals)
                 .fetch_all(&mut *connection)
                 .await?;
         foreign.extend(calls.into_iter().map(CallId));
@@ -244,7 +238,15 @@ pub(super) async fn database(
 fn value(row: &PgRow, node: Option<(&SealKey, &Opened)>, report: &mut Report) -> Result<(), sqlx::Error> {
     let call = CallId(row.try_get("call_id")?);
     let seq = u32::try_from(row.try_get::<i32, _>("seq")?).unwrap_or_default();
-    let named: Option<SubjectId> = row.try_get::<Option<Uuid>, _>("named")?.map(SubjectId);
+    let named = match row.try_get::<Option<String>, _>("named")?.map(|named| named.parse()) {
+        None => None,
+        Some(Ok(named)) => Some(SubjectId(named)),
+        Some(Err(_)) => {
+            let detail = "expected the call's opening to name its person by a UUID, found no UUID".to_owned();
+            report.found(unreadable(Some(call), Some(seq), detail));
+            return Ok(());
+        }
+    };
     let found: Option<SubjectId> = row.try_get::<Option<Uuid>, _>("subject_id")?.map(SubjectId);
     let mut unread = |subject, why: &str| {
         let place = Place::Database;
@@ -288,9 +290,20 @@ fn value(row: &PgRow, node: Option<(&SealKey, &Opened)>, report: &mut Report) ->
     Ok(())
 }
 
+fn unreadable(call: Option<CallId>, seq: Option<u32>, detail: String) -> Finding {
+    Finding { place: Place::Database, call, seq, reason: Reason::RowUnreadable, detail }
+}
+
 /// Judges what did not open, when every place was read.
-pub(super) fn settle(report: &mut Report) {
-    let values = std::mem::take(&mut report.values);
+pub(super) fn settle(trust: &Trust, report: &mut Report) {
+    let mut values = std::mem::take(&mut report.values);
+    for act in std::mem::take(&mut values.acts).iter().filter(|act| act.kind == EntryKind::Erasure) {
+        if trust.covers(act) {
+            values.erasure(act.at, &act.body);
+        } else {
+            acts::disbelieve(act, report);
+        }
+    }
     let mut redacted = HashSet::new();
     for unread in values.unread {
         if unread.subject.is_some_and(|subject| values.erased.contains_key(&subject)) {
@@ -326,13 +339,13 @@ pub(super) fn settle(report: &mut Report) {
 /// Every entry that commits to a value, with what is left of the value; unless `$1`, those only that name another person
 /// than their call's opening, or lack their value or its key.
 const VALUES: &str = "
-    SELECT e.call_id, e.seq, e.pii_commit, (o.body ->> 'subject')::uuid AS named, p.subject_id, p.box, k.wrapped_key
+    SELECT e.call_id, e.seq, e.pii_commit, o.body ->> 'subject' AS named, p.subject_id, p.box, k.wrapped_key
       FROM audit.entries e
       LEFT JOIN audit.entries o ON o.call_id = e.call_id AND o.seq = 0 AND o.kind = 'call_opened'
       LEFT JOIN audit.pii p ON p.call_id = e.call_id AND p.seq = e.seq
       LEFT JOIN audit.subject_keys k ON k.subject_id = p.subject_id
      WHERE e.pii_commit IS NOT NULL
-       AND ($1 OR (o.body ->> 'subject')::uuid IS DISTINCT FROM p.subject_id OR k.wrapped_key IS NULL)
+       AND ($1 OR o.body ->> 'subject' IS DISTINCT FROM p.subject_id::text OR k.wrapped_key IS NULL)
      ORDER BY e.call_id, e.seq";
 
 /// Keys that are kept unwrapped, some hundred bytes each.

@@ -71,7 +71,8 @@ impl Since {
             let here = known.iter().any(|known| known.notes.contains_key(&self.n));
             return if here { Ok(()) } else { Err(VerifyError::Since) };
         };
-        let mut places = known.iter().filter(|known| known.journal == journal).peekable();
+        let mut places =
+            known.iter().filter(|known| known.journal == journal && known.from <= self.n).peekable();
         if places.peek().is_none() {
             return Err(VerifyError::Since);
         }
