@@ -268,3 +268,25 @@ async fn a_head_outside_with_the_number_zero_is_a_finding() {
     let report = verify::verify(sources).await.unwrap();
     assert!(report.findings.iter().any(|found| found.reason == Reason::HeadMissing), "{report}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_outside_that_is_newer_than_the_copying_is_a_note() {
+    let cluster = Cluster::temporary().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (settings, pool) = three_heads(&cluster, folder.path()).await;
+    // A server whose drain is a moment behind.
+    let (journal, _) = Journal::open(&settings).unwrap();
+    take_a_call(&journal, 4).await;
+    journal.shutdown().await.unwrap();
+    let outside = Some(settings.journal.join("heads"));
+    for journal in [None, Some(settings.journal.clone())] {
+        let by_itself = journal.is_none();
+        let sources =
+            Sources { journal, database: Some(pool.clone()), heads: outside.clone(), ..Sources::default() };
+        let report = verify::verify(sources).await.unwrap();
+        assert!(report.is_good(), "{report}");
+        assert_eq!(by_itself, report.notes.iter().any(|note| note.contains("not in the database yet")));
+    }
+    pool.close().await;
+    cluster.stop().await;
+}
