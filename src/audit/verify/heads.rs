@@ -88,7 +88,7 @@ pub(super) fn judge(trusted: &[VerifierKey], own: Option<&HashSet<Uuid>>, report
         let foreign = own.is_some_and(|own| !own.is_empty() && !own.contains(journal));
         if foreign && *place != Place::Journal && is_here(*place) {
             let note = format!(
-                "the heads of journal {journal} are not under this node's key and were only checked for consistency:                  --public-key FILE names all nodes' keys"
+                "the heads of journal {journal} are not under this node's key and were only checked for consistency; --public-key FILE names all nodes' keys"
             );
             if !report.notes.contains(&note) {
                 report.notes.push(note);
