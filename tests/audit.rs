@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use orderline::audit::chain::{Genesis, Record};
 use orderline::audit::drain::Drain;
 use orderline::audit::heads::keys::{public_path, read_public};
 use orderline::audit::verify::{self, Place, Reason, Report, Sources};
@@ -93,6 +94,38 @@ async fn switch_triggers_off(pool: &PgPool) {
                        EXECUTE format('ALTER TABLE %s DISABLE TRIGGER insert_only', guarded);
                    END LOOP; END $$";
     sqlx::raw_sql(all).execute(pool).await.unwrap();
+}
+
+/// A call's row, straight into the table.
+async fn insert_row(pool: &PgPool, genesis: &Genesis) {
+    sqlx::query("INSERT INTO audit.calls VALUES ($1, $2, $3, $4, NULL, $5, $6)")
+        .bind(genesis.call.0)
+        .bind(genesis.journal)
+        .bind(&genesis.node)
+        .bind(genesis.ordinal as i64)
+        .bind(genesis.started_at)
+        .bind(genesis.hash().as_bytes())
+        .execute(pool)
+        .await
+        .unwrap();
+}
+
+/// An entry without sealed values, straight into the table.
+async fn insert_entry(pool: &PgPool, record: &Record) {
+    sqlx::query(
+        "INSERT INTO audit.entries (call_id, seq, at, kind, body, offset_ms, prev, hash)
+         VALUES ($1, $2, $3, $4, $5, 1, $6, $7)",
+    )
+    .bind(record.call.0)
+    .bind(record.seq as i32)
+    .bind(record.at)
+    .bind(record.entry.kind.name())
+    .bind(&record.entry.body)
+    .bind(record.prev.as_bytes())
+    .bind(record.hash.as_bytes())
+    .execute(pool)
+    .await
+    .unwrap();
 }
 
 async fn entries(pool: &PgPool) -> i64 {

@@ -136,7 +136,7 @@ pub fn from_journal(folder: &Path, keys: Vec<VerifierKey>, out: &mut dyn Write) 
     let folders = super::office::journals(folder);
     let mut journals = Vec::new();
     for folder in &folders {
-        let numbers = list(folder)?;
+        let numbers = segments::list(folder)?;
         let header = recovery::headers(folder, &numbers)?.into_iter().next();
         journals.extend(header.map(|header| JournalOf {
             journal: header.journal,
@@ -168,16 +168,12 @@ pub fn from_journal(folder: &Path, keys: Vec<VerifierKey>, out: &mut dyn Write) 
     Ok(entries)
 }
 
-fn list(folder: &Path) -> Result<Vec<u64>, JournalError> {
-    segments::list(folder).map_err(|source| JournalError::io(folder, "listing the journal's folder", source))
-}
-
 /// Every frame of a folder, one segment at a time, with the journal's id, until `each` breaks off.
 pub(super) fn payloads(
     folder: &Path,
     mut each: impl FnMut(Uuid, Payload) -> io::Result<ControlFlow<()>>,
 ) -> Result<(), ExportError> {
-    let numbers = list(folder)?;
+    let numbers = segments::list(folder)?;
     let extents = recovery::extents(folder, &numbers)?;
     let mut journal = Uuid::nil();
     for number in numbers {

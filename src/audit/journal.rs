@@ -416,7 +416,7 @@ impl Shared {
     }
 
     /// Bytes on the disk that PostgreSQL has not confirmed. What an earlier run left counts once PostgreSQL was asked.
-    fn backlog_bytes(&self) -> io::Result<u64> {
+    fn backlog_bytes(&self) -> Result<u64, JournalError> {
         let end = *self.durable.borrow();
         let from = self.drained.borrow().unwrap_or(self.began);
         if from.segment == end.segment {
@@ -425,7 +425,10 @@ impl Shared {
         let mut bytes = 0;
         for number in segments::list(&self.folder)? {
             if number >= from.segment && number < end.segment {
-                bytes += std::fs::metadata(segments::path(&self.folder, number))?.len();
+                let path = segments::path(&self.folder, number);
+                let metadata = std::fs::metadata(&path)
+                    .map_err(|source| JournalError::io(path, "looking at the segment", source))?;
+                bytes += metadata.len();
             }
         }
         Ok((bytes + end.offset).saturating_sub(from.offset))

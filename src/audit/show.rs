@@ -40,8 +40,7 @@ pub(super) fn sealed_records(folder: &Path, call: CallId) -> Result<Vec<Record>,
 
 /// Every record of the journal in the order they were written, a segment in memory at a time.
 pub(super) fn each(folder: &Path, mut take: impl FnMut(Record)) -> Result<(), JournalError> {
-    let numbers = segments::list(folder)
-        .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
+    let numbers = segments::list(folder)?;
     let extents = recovery::extents(folder, &numbers)?;
     for number in numbers {
         let segment = recovery::read_segment(folder, number, extents.get(&number).copied())?;

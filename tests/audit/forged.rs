@@ -1,7 +1,6 @@
 //! What whoever owns the database can write that follows every rule of a chain, and values that nobody expects there.
 
 use chrono::{DateTime, TimeDelta};
-use orderline::audit::chain::{Genesis, Record};
 
 use super::heads_database::three_heads;
 use super::*;
@@ -20,34 +19,8 @@ async fn forge_act(pool: &PgPool, kind: EntryKind, body: serde_json::Value) {
     for (seq, (kind, body)) in (0..).zip(entries) {
         let record = Record::new(id, seq, started_at, prev, Entry::new(kind, body, 1), None);
         prev = record.hash;
-        sqlx::query(
-            "INSERT INTO audit.entries (call_id, seq, at, kind, body, offset_ms, prev, hash)
-             VALUES ($1, $2, $3, $4, $5, 1, $6, $7)",
-        )
-        .bind(id.0)
-        .bind(seq as i32)
-        .bind(record.at)
-        .bind(kind.name())
-        .bind(&record.entry.body)
-        .bind(record.prev.as_bytes())
-        .bind(record.hash.as_bytes())
-        .execute(pool)
-        .await
-        .unwrap();
+        insert_entry(pool, &record).await;
     }
-}
-
-async fn insert_row(pool: &PgPool, genesis: &Genesis) {
-    sqlx::query("INSERT INTO audit.calls VALUES ($1, $2, $3, $4, NULL, $5, $6)")
-        .bind(genesis.call.0)
-        .bind(genesis.journal)
-        .bind(&genesis.node)
-        .bind(genesis.ordinal as i64)
-        .bind(genesis.started_at)
-        .bind(genesis.hash().as_bytes())
-        .execute(pool)
-        .await
-        .unwrap();
 }
 
 async fn run(pool: &PgPool, statement: &str) {

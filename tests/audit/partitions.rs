@@ -1,7 +1,6 @@
 //! Months as partitions, roles that can do no more than they must, and the oldest months given up.
 
 use chrono::{DateTime, TimeDelta};
-use orderline::audit::chain::{Genesis, Record};
 use orderline::audit::retain::{self, RetainError};
 use orderline::audit::storage::Disk;
 use sqlx::migrate::Migrator;
@@ -15,15 +14,7 @@ async fn old_call(pool: &PgPool, journal: u128, ordinal: u64, times: &[&str]) ->
     let started_at = at(times[0]) - TimeDelta::seconds(5);
     let journal = Uuid::from_u128(journal);
     let genesis = Genesis { journal, node: "old".to_owned(), call: id, ordinal, started_at };
-    sqlx::query("INSERT INTO audit.calls VALUES ($1, $2, 'old', $3, NULL, $4, $5)")
-        .bind(id.0)
-        .bind(journal)
-        .bind(ordinal as i64)
-        .bind(started_at)
-        .bind(genesis.hash().as_bytes())
-        .execute(pool)
-        .await
-        .unwrap();
+    insert_row(pool, &genesis).await;
     let mut prev = genesis.hash();
     for (seq, time) in (0..).zip(times) {
         let (kind, body) = match seq {
@@ -39,20 +30,7 @@ async fn old_call(pool: &PgPool, journal: u128, ordinal: u64, times: &[&str]) ->
         };
         let record = Record::new(id, seq, at(time), prev, Entry::new(kind, body, 1), None);
         prev = record.hash;
-        sqlx::query(
-            "INSERT INTO audit.entries (call_id, seq, at, kind, body, offset_ms, prev, hash)
-             VALUES ($1, $2, $3, $4, $5, 1, $6, $7)",
-        )
-        .bind(id.0)
-        .bind(seq as i32)
-        .bind(record.at)
-        .bind(kind.name())
-        .bind(&record.entry.body)
-        .bind(record.prev.as_bytes())
-        .bind(record.hash.as_bytes())
-        .execute(pool)
-        .await
-        .unwrap();
+        insert_entry(pool, &record).await;
     }
     id
 }

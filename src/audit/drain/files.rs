@@ -20,8 +20,7 @@ pub(super) struct Placed {
 
 /// The records and heads of one segment from a place on, and the place to read on from.
 pub(super) fn read(folder: &Path, from: Position, end: Position) -> Result<(Placed, Position), JournalError> {
-    let numbers = segments::list(folder)
-        .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
+    let numbers = segments::list(folder)?;
     // The watermark's own segment, or when that is done or gone the next one.
     let Some(number) = numbers.iter().copied().find(|number| *number >= from.segment) else {
         return Ok((Placed::default(), end));
@@ -90,8 +89,7 @@ pub(super) fn before(folder: &Path, place: Position, end: Position) -> Result<Be
     if place > end {
         return Ok(Before::NoSuchPlace);
     }
-    let numbers = segments::list(folder)
-        .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
+    let numbers = segments::list(folder)?;
     let extents = recovery::extents(folder, &numbers)?;
     // Segments that are gone were drained.
     for number in numbers.into_iter().rev().filter(|number| *number <= place.segment) {
@@ -119,8 +117,7 @@ pub(super) fn before(folder: &Path, place: Position, end: Position) -> Result<Be
 /// PostgreSQL is about to confirm these segments whole: their grace begins now, and as the time stands with the file
 /// every run knows of it.
 pub(super) fn confirm(folder: &Path, from: Position, next: Position) -> Result<(), JournalError> {
-    let numbers = segments::list(folder)
-        .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
+    let numbers = segments::list(folder)?;
     for number in numbers.into_iter().filter(|number| (from.segment..next.segment).contains(number)) {
         let touched =
             File::open(segments::path(folder, number)).and_then(|file| file.set_modified(SystemTime::now()));
@@ -157,8 +154,7 @@ impl Clearing {
         let folder = &shared.folder;
         let current = shared.durable.borrow().segment;
         let needed = shared.oldest_needed_segment().min(drained.segment);
-        let mut numbers = segments::list(folder)
-            .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
+        let mut numbers = segments::list(folder)?;
         numbers.retain(|number| *number <= current);
         let mut old = Vec::new();
         // The one before the current one stays: it says which journal this is and how many calls it had, should the

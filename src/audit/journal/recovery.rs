@@ -102,8 +102,7 @@ fn read_header(folder: &Path, number: u64) -> Result<Option<frame::Header>, Jour
 /// Reads the whole folder, cuts a torn tail and drops an empty last segment.
 pub(super) fn recover(settings: &Settings, keys: &Keys) -> Result<State, JournalError> {
     let folder = &settings.journal;
-    let mut numbers = segments::list(folder)
-        .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
+    let mut numbers = segments::list(folder)?;
     drop_unborn(folder, &mut numbers)?;
     let extents = extents(folder, &numbers)?;
     let mut state = State {

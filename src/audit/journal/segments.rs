@@ -1,7 +1,6 @@
 //! The journal's folder: its lock and its segment files.
 
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -38,10 +37,11 @@ pub(crate) fn is_held(folder: &Path) -> bool {
 }
 
 /// The segments' numbers, in order.
-pub(crate) fn list(folder: &Path) -> io::Result<Vec<u64>> {
+pub(crate) fn list(folder: &Path) -> Result<Vec<u64>, JournalError> {
+    let failed = |source| JournalError::io(folder, "listing the journal's folder", source);
     let mut numbers = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let name = entry?.file_name();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
         let number: Option<u64> = name
             .to_str()
             .and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(SUFFIX))

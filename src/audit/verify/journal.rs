@@ -40,8 +40,7 @@ pub(super) struct Copied {
 pub(super) fn check(folder: &Path, how: How<'_>, report: &mut Report) -> Result<Copied, JournalError> {
     let live = segments::is_held(folder);
     let notes = heads_file::read(folder)?;
-    let numbers = segments::list(folder)
-        .map_err(|source| JournalError::io(folder, "listing the journal's folder", source))?;
+    let numbers = segments::list(folder)?;
     let headers = recovery::headers(folder, &numbers)?;
     let extents = recovery::extents_of(&headers);
     let opener = redaction::opener(folder, how.key, report)?;
