@@ -89,6 +89,10 @@ pub struct Conversation {
     held: bool,
     last_id: u64,
     silences: u32,
+    /// The caller asked for time: nothing is asked before then.
+    moment: Option<CallTime>,
+    /// The last two clauses that were heard of the agent, the older first.
+    spoken: [String; 2],
     /// Clauses in a row that could not be synthesised.
     unspoken: u32,
     /// The turn whose answer's first frame is still to be played, and when its last sound was.
@@ -136,7 +140,7 @@ impl Conversation {
             turn: Turn::default(),
             mind: Dialogue::default(),
             desk: Desk::default(),
-            consent: Consent::None,
+            consent: Consent::default(),
             discretion: Discretion::default(),
             interrupted: Vec::new(),
             keys: String::new(),
@@ -148,6 +152,8 @@ impl Conversation {
             held: false,
             last_id: 0,
             silences: 0,
+            moment: None,
+            spoken: [const { String::new() }; 2],
             unspoken: 0,
             unanswered: None,
         }
@@ -174,6 +180,7 @@ impl Conversation {
             Input::Woken => {}
         }
         self.run_timers();
+        self.ask_again_when_due();
         self.ask_for_sound();
     }
 
@@ -310,18 +317,18 @@ impl Conversation {
                         let after_last_sound_ms = u32::try_from(after).unwrap_or(u32::MAX);
                         self.note(Note::Answering { turn, after_last_sound_ms });
                     }
+                    self.sounds(id);
                     // An item of a single frame is already gone.
                     if let Some(text) = self.mouth.item(id).map(|item| item.text.clone()) {
                         self.note(Note::Saying { id, text });
                     }
                 }
+                Change::Resumed(id) => self.sounds(id),
                 Change::Finished { id, played_ms, read_back, text: _ } => {
                     self.note(Note::Said { id, played_ms, cut: false });
                     self.notice_played(id);
                     if read_back && self.consent.played(id, self.now) {
-                        self.mind.briefing.awaiting_yes = true;
-                        let number = self.pending_number();
-                        self.note(Note::ReadBack { order_number: number });
+                        self.asked_whole();
                     }
                 }
             }
@@ -331,13 +338,45 @@ impl Conversation {
         }
     }
 
-    fn pending_number(&self) -> String {
-        self.consent.pending().map_or_else(String::new, |p| p.order.order_number.clone())
+    /// A clause begins to be heard, or goes on. With any that is not the question's own, no yes counts until that is asked
+    /// again.
+    fn sounds(&mut self, id: RequestId) {
+        let item = self.mouth.item(id);
+        let read_back = item.as_ref().is_some_and(|item| item.read_back);
+        if let Some(text) = item.map(|item| item.text.clone()).filter(|text| *text != self.spoken[1]) {
+            let last = std::mem::replace(&mut self.spoken[1], text);
+            self.spoken[0] = last;
+        }
+        if !read_back {
+            self.consent.suspend();
+        }
+    }
+
+    /// What the caller is to agree to was played whole: a yes now counts.
+    fn asked_whole(&mut self) {
+        if let Some(pending) = self.consent.pending() {
+            let order_number = pending.order.order_number.clone();
+            self.mind.briefing.awaiting_yes = true;
+            self.note(Note::ReadBack { order_number });
+        }
+        self.take_kept_key();
+    }
+
+    /// The key 1 that was pressed during the read-back counts now, unless the caller is saying something: their words may
+    /// take it back.
+    fn take_kept_key(&mut self) {
+        if self.ear.in_turn() || self.turn.awaits_words() {
+            return;
+        }
+        if let Some(pressed) = self.consent.take_key() {
+            self.mind.takes_leave = false;
+            self.agreed(crate::orders::Assent::Keyed, pressed);
+        }
     }
 
     fn watch_silence(&mut self) {
-        let after = Duration::from_millis(u64::from(self.settings.caller_silence_ms));
-        self.timers.insert(Timer::Silence, self.now + after);
+        let after = self.now + Duration::from_millis(u64::from(self.settings.caller_silence_ms));
+        self.timers.insert(Timer::Silence, self.moment.map_or(after, |moment| moment.max(after)));
     }
 
     fn lagged(&mut self, engine: Engine, id: RequestId) {
@@ -354,7 +393,7 @@ impl Conversation {
 
     fn drain(&mut self) {
         self.draining = true;
-        if self.leaving.is_none() && !self.desk.is_busy() && self.consent.pending().is_none() {
+        if self.leaving.is_none() && !self.desk.is_busy() && self.consent.matter().is_none() {
             self.transfer(Why::Draining);
         }
     }
@@ -407,6 +446,9 @@ impl Conversation {
         self.silences += 1;
         if self.silences >= 2 {
             self.say_goodbye();
+        } else if self.consent.matter().is_some() {
+            // Never "are you there?": its yes would be taken for the order's, or the order's for it.
+            self.ask_again(None);
         } else {
             self.say_fixed(phrases::Fixed::AreYouThere);
         }
@@ -441,6 +483,9 @@ impl Conversation {
 
     /// While the caller who cut the agent off still speaks, new words wait with the cut ones.
     fn queue_clause(&mut self, item: Item) {
+        if !item.read_back {
+            self.consent.suspend();
+        }
         if self.turn.holds_floor() && self.ear.in_turn() {
             self.interrupted.push(item);
         } else {

@@ -11,6 +11,7 @@
 use serde::{Deserialize, Serialize};
 
 mod answer;
+mod artefact;
 mod card;
 mod cardinal;
 mod claim;
@@ -22,12 +23,14 @@ mod money;
 mod noun;
 mod ordinal;
 mod phrase;
+mod reply;
 mod spoken;
 mod steer;
 pub mod text;
 mod unfinished;
 
 pub use answer::{Answer, answer};
+pub use artefact::is_artefact;
 pub use card::{CardEar, dictates, without_digits};
 pub use cardinal::{Case, Gender, cardinal, cardinal_in};
 pub use claim::claims_placed;
@@ -41,10 +44,11 @@ pub use hear::{
 pub use money::{money, money_in};
 pub use noun::{Noun, count, count_in};
 pub use ordinal::{ordinal, ordinal_in};
+pub use reply::{Reply, is_echo, reply};
 pub use spoken::spoken;
 pub use steer::{
-    asks_repeat, asks_wait, greets, is_backchannel, refuses_recording, says_goodbye, says_thanks,
-    wants_cancel, wants_operator,
+    asks_repeat, asks_wait, cancels_this, greets, is_backchannel, refuses_recording, says_goodbye,
+    says_thanks, wants_cancel, wants_operator,
 };
 pub use unfinished::is_unfinished;
 

@@ -175,6 +175,8 @@ pub enum ProblemCode {
     AddressMissing,
     CityNotServed,
     PriceChanged,
+    /// The order is not at the version that was read back.
+    VersionMismatch,
     Expired,
     AlreadyConfirmed,
     InvalidTransition,

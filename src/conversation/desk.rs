@@ -9,16 +9,17 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::conversation::consent::Pending;
+use crate::conversation::consent::{Matter, Pending, Twin};
 use crate::conversation::dialogue::Called;
 use crate::conversation::event::{Message, Note};
 use crate::conversation::parting::Why;
 use crate::conversation::phrases::{self, Fixed};
-use crate::conversation::{Conversation, Output, Timer, facts};
+use crate::conversation::{CallTime, Conversation, Output, Timer, facts};
 use crate::ids::{Pii, PresentedNumber, RequestId};
 use crate::orders::tools::{self, OrderScope, RequestedDelivery, RequestedItem, ToolRequest};
 use crate::orders::{
-    ActionOutcome, ActionRequest, Delivery, DraftLine, Evidence, Order, OrderAction, Unavailable,
+    ActionOutcome, ActionRequest, Delivery, DraftLine, Evidence, Order, OrderAction, OrderSummary,
+    Unavailable,
 };
 
 /// Why an action is under way, and so what its outcome leads to.
@@ -40,6 +41,12 @@ pub(super) enum Purpose {
     DropDraft,
     /// An old draft that makes room for a new one.
     Replace(Called),
+    /// A look for orders placed minutes ago, before the first draft of the call.
+    Recent(Called),
+    /// The price had changed when the yes came: the delivery is set again, which takes the new prices.
+    Reprice(Pending),
+    /// The order had changed when the yes came: it is read anew.
+    Reread(Pending),
     /// The talk has gone on as if its outcome were unknown; a draft that comes of it after all is nobody's.
     Late,
 }
@@ -59,6 +66,19 @@ pub(super) struct Desk {
     called: u32,
     /// Drafts made in this call: the basket revision in the next one's key.
     pub(super) baskets: u32,
+    /// Orders of this number that were placed minutes before the call, once they were looked for; the newest first. One that
+    /// the caller has been told of is not here any more.
+    recent: Option<Vec<OrderSummary>>,
+    /// What the order was made of that this call placed last.
+    placed: Option<Vec<DraftLine>>,
+    /// What the draft in hand was made of.
+    lines: Vec<DraftLine>,
+    /// Goods that the caller has said yes to although an order of the like stands.
+    allowed: Option<Vec<DraftLine>>,
+    /// Goods that the caller was asked about and did not say yes to.
+    withheld: Option<(Vec<DraftLine>, Twin)>,
+    /// How often the store had changed the order when the yes came.
+    pub(super) changed: u32,
     /// Definite rejections so far; part of later keys, so that a stored "no" does not answer a later try.
     pub(super) rejections: u32,
 }
@@ -76,7 +96,10 @@ impl Desk {
 
     /// Whether a draft is being made just now, or will be when the old one is gone.
     pub(super) fn is_drafting(&self) -> bool {
-        matches!(self.current, Some((_, _, OrderAction::CreateDraft { .. }) | (_, Purpose::Replace(_), _)))
+        matches!(
+            self.current,
+            Some((_, _, OrderAction::CreateDraft { .. }) | (_, Purpose::Replace(_) | Purpose::Recent(_), _))
+        )
     }
 
     /// Whether an action is under way whose outcome the caller must be told.
@@ -242,6 +265,17 @@ impl Conversation {
             let say = format!("product_ref counts from 1 to {} in the last list", products.len());
             return self.refuse(&call, "unknown_product_ref", &say);
         };
+        if self.desk.recent.is_none() {
+            let action = OrderAction::SearchOrders { phone: Some(phone), order_number: None };
+            return self.act(Purpose::Recent(call), action, None);
+        }
+        if let Some(twin) = self.twin(&call, &lines) {
+            let note = "the desk tells the caller of the order that was placed minutes ago, and asks whether to make another";
+            self.record(&call, serde_json::json!({ "status": "asked", "note": note }));
+            self.desk.forget_calls();
+            self.desk.withheld = Some((lines, twin.clone()));
+            return self.ask(Matter::Twin(twin));
+        }
         if let Some(old) = self.mind.briefing.draft.take() {
             // A new basket replaces the old one; the call is carried out when the old draft is gone.
             self.void_consent();
@@ -252,7 +286,76 @@ impl Conversation {
         if let Some(name) = &name {
             self.mind.briefing.customer_name = Some(name.reveal().clone());
         }
+        self.desk.lines.clone_from(&lines);
         self.act(Purpose::Tool(call), OrderAction::CreateDraft { lines, phone, name }, None);
+    }
+
+    /// The orders of this number, looked for before the first draft: what was placed minutes ago is kept.
+    pub(super) fn recent_settled(&mut self, call: Called, outcome: ActionOutcome) {
+        let orders = match outcome {
+            ActionOutcome::Orders { orders } => orders,
+            // A store that cannot be asked will say so to the draft.
+            _ => Vec::new(),
+        };
+        let now = self
+            .answer
+            .as_ref()
+            .and_then(|answer| answer.accepted_at)
+            .map(|at| at + self.now.since(CallTime::default()));
+        let is_recent = |order: &OrderSummary| {
+            order.status.is_open()
+                && now.is_some_and(|now| (now - order.created_at).to_std().is_ok_and(|age| age <= RECENT))
+        };
+        self.desk.recent = Some(orders.into_iter().filter(is_recent).collect());
+        match tools::parse(&call.tool, &call.arguments) {
+            Ok(request) => self.carry_out(call, request),
+            Err(_) => self.next_call(),
+        }
+    }
+
+    /// Whether a draft of these goods would be a second order that the caller may not want: one was placed on their number
+    /// minutes ago and they have not been told, or they placed the very same in this call.
+    fn twin(&mut self, call: &Called, lines: &[DraftLine]) -> Option<Twin> {
+        if self.desk.allowed.as_deref() == Some(lines) {
+            return None;
+        }
+        if let Some((_, twin)) = self.desk.withheld.as_ref().filter(|(withheld, _)| withheld == lines) {
+            return Some(Twin { call: call.clone(), ..twin.clone() });
+        }
+        let language = self.language;
+        if self.desk.placed.as_deref() == Some(lines)
+            && let Some(order) = &self.mind.briefing.placed
+        {
+            let text = phrases::just_placed(order, language);
+            return Some(Twin { call: call.clone(), lines: lines.to_vec(), text });
+        }
+        let recent = self.desk.recent.as_mut().filter(|recent| !recent.is_empty())?;
+        // The newest is enough: what is asked is whether there shall be another.
+        let order = recent.remove(0);
+        recent.clear();
+        let now =
+            self.answer.as_ref().and_then(|answer| answer.accepted_at)? + self.now.since(CallTime::default());
+        let minutes = (now - order.created_at).num_minutes();
+        let text = phrases::placed_before(&order, u64::try_from(minutes).unwrap_or(0), language);
+        Some(Twin { call: call.clone(), lines: lines.to_vec(), text })
+    }
+
+    /// The caller wants the second order, too.
+    pub(super) fn allow_twin(&mut self, twin: Twin) {
+        self.desk.withheld = None;
+        self.desk.allowed = Some(twin.lines);
+        self.mind.history.push(Message::Note {
+            text: "the caller said yes to a second order; the draft is made".to_owned(),
+        });
+        let call_ref = format!("{}-agreed", twin.call.call_ref);
+        self.desk.queue(vec![Called { call_ref, ..twin.call }]);
+        self.next_call();
+    }
+
+    /// An order of these goods was placed in this call.
+    pub(super) fn remember_placed(&mut self) {
+        self.desk.allowed = None;
+        self.desk.placed = Some(std::mem::take(&mut self.desk.lines));
     }
 
     fn deliver(&mut self, call: Called, delivery: RequestedDelivery) {
@@ -314,8 +417,8 @@ impl Conversation {
                 }
                 return;
             }
-            // The old draft is being cancelled already; the new one is not made.
-            Some(purpose @ Purpose::Replace(_)) => {
+            // The new draft is not made; the old one is being cancelled already.
+            Some(purpose @ (Purpose::Replace(_) | Purpose::Recent(_))) => {
                 *purpose = Purpose::Cancel;
                 return;
             }
@@ -406,5 +509,8 @@ impl Conversation {
     }
 }
 
+/// An order so old is news to nobody. Chosen: who redials after a dropped line does it within minutes, and an order counts
+/// from its draft, which a long call makes early.
+const RECENT: Duration = Duration::from_secs(30 * 60);
 /// Tool calls of a whole call. Chosen: a long purchase takes a dozen; ten times that is a model that was talked into a loop.
 const TOOL_CALLS: u32 = 120;

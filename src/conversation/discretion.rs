@@ -59,6 +59,9 @@ impl Conversation {
         self.forget_recording();
         self.silence_agent();
         self.say_fixed(Fixed::NotRecorded);
+        if self.consent.matter().is_none() {
+            self.say_fixed(Fixed::GoOn);
+        }
         true
     }
 
@@ -92,7 +95,8 @@ impl Conversation {
         let note =
             "the caller said a card's number; it was not kept, and they were told how to pay".to_owned();
         self.mind.history.push(Message::Note { text: note });
-        self.void_consent();
+        // What was asked stands, and is asked again.
+        self.consent.suspend();
         self.say_fixed(Fixed::NoCard);
         true
     }

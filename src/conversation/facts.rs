@@ -127,7 +127,7 @@ pub(super) fn rejection_code(code: ProblemCode) -> String {
 }
 
 /// A summary as the store writes it ("Nokian 205/55 R16 × 4") as it is said: the multiplication sign is a number of pieces.
-fn in_speech(summary: &str, language: Language) -> String {
+pub(super) fn in_speech(summary: &str, language: Language) -> String {
     let mut parts = summary.split(" × ");
     let mut said = parts.next().unwrap_or_default().to_owned();
     for part in parts {

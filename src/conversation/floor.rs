@@ -8,7 +8,7 @@ use crate::conversation::event::{EngineFault, Note, Recognition, Transcript};
 use crate::conversation::playout::Stage;
 use crate::conversation::{CallTime, Conversation, Output, Timer};
 use crate::ids::TurnId;
-use crate::language;
+use crate::language::{self, Reply};
 
 /// The caller's present or last turn.
 #[derive(Debug, Default)]
@@ -26,6 +26,8 @@ pub(super) struct Turn {
     last_sound: CallTime,
     /// The agent was cut off by this turn.
     cut: bool,
+    /// How sure the recogniser is of the words, 0 to 1000.
+    confidence: u16,
     /// The turns before, when the caller went on before their words had come: they belong to this one. Oldest first.
     before: Vec<Earlier>,
 }
@@ -36,7 +38,7 @@ struct Earlier {
     id: TurnId,
     revision: u32,
     /// None: still on their way.
-    words: Option<String>,
+    words: Option<Transcript>,
 }
 
 impl Turn {
@@ -53,6 +55,11 @@ impl Turn {
     /// Whether it is over and its words are still awaited.
     pub(super) fn awaits_words(&self) -> bool {
         self.ended
+    }
+
+    /// Whether its words may be taken for a yes.
+    pub(super) fn is_sure(&self) -> bool {
+        self.confidence >= SURE
     }
 
     /// Whether the agent was cut off for it.
@@ -89,12 +96,10 @@ impl Conversation {
             *revision == self.turn.revision && self.turn.covers == self.ear.last_sound()
         });
         let ms = match fresh {
-            Some((_, words)) if self.consent.is_awaiting() => {
-                match language::answer(&words.text, words.language) {
-                    language::Answer::Unsure => default,
-                    _ => self.settings.end_of_answer_ms,
-                }
-            }
+            Some((_, words)) if self.consent.is_awaiting() => match language::reply(&words.text, "") {
+                Reply::Agreed { .. } | Reply::Refused => self.settings.end_of_answer_ms,
+                _ => default,
+            },
             Some((_, words)) if language::is_unfinished(&words.text, words.language) => {
                 self.settings.end_of_dictation_ms
             }
@@ -113,7 +118,7 @@ impl Conversation {
                 self.turn = Turn { id: TurnId(last.id.0 + 1), began: self.ear.began(), ..Turn::default() };
                 if last.ended {
                     let revision = last.revision;
-                    let words = last.words.filter(|(of, _)| *of == revision).map(|(_, words)| words.text);
+                    let words = last.words.filter(|(of, _)| *of == revision).map(|(_, words)| words);
                     self.turn.before = last.before;
                     self.turn.before.push(Earlier { id: last.id, revision, words });
                     self.turn.began = last.began;
@@ -174,8 +179,9 @@ impl Conversation {
 
     /// Words that have not come by now are given up.
     pub(super) fn transcript_overdue(&mut self) {
+        let language = self.language;
         for earlier in &mut self.turn.before {
-            earlier.words.get_or_insert_default();
+            earlier.words.get_or_insert_with(|| no_words(language));
         }
         self.if_whole();
         self.unheard();
@@ -187,9 +193,10 @@ impl Conversation {
         revision: u32,
         result: Result<Transcript, EngineFault>,
     ) {
+        let language = self.language;
         let earlier = |earlier: &&mut Earlier| earlier.id == turn && earlier.revision == revision;
         if let Some(earlier) = self.turn.before.iter_mut().find(earlier) {
-            earlier.words.get_or_insert_with(|| result.map_or_else(|_| String::new(), |words| words.text));
+            earlier.words.get_or_insert_with(|| result.unwrap_or_else(|_| no_words(language)));
             return self.if_whole();
         }
         if turn != self.turn.id || revision < self.turn.revision && self.turn.ended {
@@ -212,17 +219,20 @@ impl Conversation {
         self.timers.remove(&Timer::Transcript);
         self.turn.ended = false;
         let mut text = String::new();
+        self.turn.confidence = 1000;
+        let (language, decode_ms) = (words.language, words.decode_ms);
         let earlier = std::mem::take(&mut self.turn.before).into_iter().filter_map(|earlier| earlier.words);
-        for part in earlier.chain([words.text]) {
-            text.push_str(part.trim());
+        for part in earlier.chain([words]).filter(|part| !part.text.trim().is_empty()) {
+            text.push_str(part.text.trim());
             text.push(' ');
+            self.turn.confidence = self.turn.confidence.min(part.confidence_permille);
         }
         let text = text.trim().to_owned();
-        if !text.chars().any(char::is_alphanumeric) {
+        if !text.chars().any(char::is_alphanumeric) || language::is_artefact(&text) {
             return self.nothing();
         }
         if self.mind.detects_language() {
-            self.speak_language(words.language);
+            self.speak_language(language);
         }
         self.silences = 0;
         let turn = self.turn.id;
@@ -231,7 +241,12 @@ impl Conversation {
             self.abandon_thought();
             return self.drop_interrupted();
         }
-        self.note(Note::Understood { turn, text: text.clone(), decode_ms: words.decode_ms });
+        self.note(Note::Understood { turn, text: text.clone(), decode_ms });
+        if self.consent.is_asking() && self.is_backchannel(&text) {
+            // A sign of listening neither cuts what is being read nor agrees to it.
+            self.consent.forget_key();
+            return self.go_on_speaking();
+        }
         self.unanswered = Some((turn, self.turn.last_sound));
         self.abandon_thought();
         self.stop_for(&text);
@@ -244,7 +259,7 @@ impl Conversation {
     /// said goodbye to.
     fn stop_for(&mut self, text: &str) {
         let yes = language::answer(text, self.language) == language::Answer::Yes;
-        if (!yes || self.consent.is_reading()) && self.leaving.is_none() && self.mouth.holds_what_may_be_cut()
+        if (!yes || self.consent.is_asking()) && self.leaving.is_none() && self.mouth.holds_what_may_be_cut()
         {
             self.barge_in();
         }
@@ -255,6 +270,18 @@ impl Conversation {
         self.turn.ended = false;
         self.timers.remove(&Timer::Transcript);
         self.note(Note::Nothing { turn: self.turn.id });
+        self.go_on_speaking();
+        self.take_kept_key();
+    }
+
+    fn is_backchannel(&self, text: &str) -> bool {
+        [language::Language::Russian, language::Language::English]
+            .into_iter()
+            .any(|language| language::is_backchannel(text, language))
+    }
+
+    /// Whatever the turn cut goes on where it was.
+    fn go_on_speaking(&mut self) {
         let rest = std::mem::take(&mut self.interrupted);
         self.mouth.resume(rest);
         if self.mouth.is_idle() {
@@ -297,6 +324,9 @@ impl Conversation {
                 self.out.push_back(Output::Abandon { id: item.id });
             }
         }
+        if rest.iter().any(|item| item.read_back) {
+            self.consent.cut();
+        }
         self.mind.heard_only(&rest);
     }
 }
@@ -305,5 +335,7 @@ fn no_words(language: language::Language) -> Transcript {
     Transcript { text: String::new(), language, confidence_permille: 0, decode_ms: 0 }
 }
 
+/// How sure a recogniser must be of a yes, in thousandths.
+const SURE: u16 = 400;
 /// Less speech than this in a turn is a cough. Chosen: the shortest word of a caller ("да") lasts about 200 ms.
 const NOISE: Duration = Duration::from_millis(120);

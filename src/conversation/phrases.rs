@@ -3,10 +3,12 @@
 
 use chrono::NaiveDate;
 
-use crate::conversation::facts::line_name;
+use crate::conversation::consent::Matter;
+use crate::conversation::facts::{self, line_name};
 use crate::language::{self, Language};
 use crate::orders::{
-    Confirmation, Delivery, DeliveryTerms, Money, Order, OrderStatus, PaymentMethod, ProblemCode, Product,
+    Confirmation, Delivery, DeliveryTerms, Money, Order, OrderStatus, OrderSummary, PaymentMethod,
+    ProblemCode, Product,
 };
 
 use Language::{English, Russian};
@@ -80,7 +82,7 @@ fn destination(terms: &DeliveryTerms, language: Language) -> String {
     }
 }
 
-/// The whole order, read back before the caller's yes; its goods by the names under which they were found.
+/// The whole order, read back before the question that the caller's yes answers; its goods by the names under which they were found.
 pub(super) fn read_back(
     order: &Order,
     found: &[Product],
@@ -116,14 +118,95 @@ pub(super) fn read_back(
     text.push(' ');
     text.push_str(&capitalised(payment(method, language)));
     text.push_str(&match language {
-        Russian => format!(". Итого {}. Всё верно?", money(order.total, language)),
-        English => format!(". The total is {}. Is that right?", money(order.total, language)),
+        Russian => format!(". Итого {}.", money(order.total, language)),
+        English => format!(". The total is {}.", money(order.total, language)),
     });
     text
 }
 
-/// A committed order.
-pub(super) fn confirmed(done: &Confirmation, today: NaiveDate, language: Language) -> String {
+/// The question that a yes answers, in Russian and in English. It is longer than a line's echo lasts (an echo of it begins
+/// while it is still played), and does not end with a word of assent, so that its echo is told from a caller's yes.
+pub(super) const QUESTION: [&str; 2] =
+    ["Всё верно, оформляем заказ?", "Is that right, shall I place the order?"];
+/// The same question to a caller who has heard it and gave no answer that was understood.
+pub(super) const QUESTION_AGAIN: [&str; 2] = [
+    "Так всё верно, оформляем заказ? Скажите да или нет, или нажмите один или два.",
+    "So is that right, shall I place the order? Please say yes or no, or press one or two.",
+];
+
+/// The question about this matter.
+pub(super) fn question(matter: &Matter, language: Language) -> &'static str {
+    match (matter, language) {
+        (Matter::Order(_), language) => QUESTION[language as usize],
+        (Matter::Twin(_), Russian) => "Оформить ещё один такой заказ?",
+        (Matter::Twin(_), English) => "Shall I place another order like it?",
+    }
+}
+
+/// It again.
+pub(super) fn question_again(matter: &Matter, language: Language) -> &'static str {
+    match (matter, language) {
+        (Matter::Order(_), language) => QUESTION_AGAIN[language as usize],
+        (Matter::Twin(_), Russian) => {
+            "Так оформить ещё один такой заказ? Скажите да или нет, или нажмите один или два."
+        }
+        (Matter::Twin(_), English) => {
+            "So shall I place another order like it? Please say yes or no, or press one or two."
+        }
+    }
+}
+
+/// An order that was placed on the caller's number minutes before the call.
+pub(super) fn placed_before(order: &OrderSummary, minutes: u64, language: Language) -> String {
+    let number = language::order_number(&order.order_number, language);
+    let goods = facts::in_speech(&order.items_summary, language);
+    let total = money(order.total, language);
+    let count = language::count(minutes, language::Noun::Minute, language);
+    match (language, minutes) {
+        (Russian, 0) => {
+            format!("На ваш номер только что оформлен заказ номер {number}: {goods}, на {total}.")
+        }
+        (Russian, _) => {
+            let count =
+                language::count_in(minutes, language::Noun::Minute, language::Case::Accusative, language);
+            format!("На ваш номер {count} назад уже оформлен заказ номер {number}: {goods}, на {total}.")
+        }
+        (English, 0) => {
+            format!("An order was placed for your number just now: order number {number}, {goods}, {total}.")
+        }
+        (English, _) => {
+            format!(
+                "An order was placed for your number {count} ago: order number {number}, {goods}, {total}."
+            )
+        }
+    }
+}
+
+/// The very same order, placed in this call.
+pub(super) fn just_placed(order: &Order, language: Language) -> String {
+    let number = language::order_number(&order.order_number, language);
+    let total = money(order.total, language);
+    match language {
+        Russian => format!("Такой заказ вы только что оформили, его номер {number}, на {total}."),
+        English => format!("You have just placed such an order, its number is {number}, {total}."),
+    }
+}
+
+/// What an order costs now, and cost when it was read back.
+pub(super) fn price_changed(was: Money, is: Money, language: Language) -> String {
+    let (was, is) = (money(was, language), money(is, language));
+    match language {
+        Russian => format!(
+            "Цена только что изменилась: было {was}, стало {is}. Если не подходит, назовите другой товар или попросите оператора."
+        ),
+        English => format!(
+            "The price has just changed: it was {was}, and now it is {is}. If that does not suit you, name other goods or ask for an operator."
+        ),
+    }
+}
+
+/// A committed order; `goes_on` asks what else there is.
+pub(super) fn confirmed(done: &Confirmation, today: NaiveDate, goes_on: bool, language: Language) -> String {
     let number = language::order_number(&done.order_number, language);
     let date = done.estimated_delivery.map(|d| language::date(d, today, language));
     let mut text = match language {
@@ -142,10 +225,12 @@ pub(super) fn confirmed(done: &Confirmation, today: NaiveDate, language: Languag
             English => " A text message will confirm it.",
         });
     }
-    text.push_str(match language {
-        Russian => " Чем ещё могу помочь?",
-        English => " Is there anything else?",
-    });
+    if goes_on {
+        text.push_str(match language {
+            Russian => " Чем ещё могу помочь?",
+            English => " Is there anything else?",
+        });
+    }
     text
 }
 
@@ -158,8 +243,12 @@ pub(super) fn rejected(code: ProblemCode, language: Language) -> &'static str {
         (English, ProblemCode::OutOfStock) => {
             "I'm sorry, there are not that many in stock. Would you like another quantity or another product?"
         }
-        (Russian, ProblemCode::UnknownProduct) => "Этого товара сейчас нет в продаже.",
-        (English, ProblemCode::UnknownProduct) => "This product is not on sale now.",
+        (Russian, ProblemCode::UnknownProduct) => {
+            "Этого товара сейчас нет в продаже. Назвать другой товар или соединить с оператором?"
+        }
+        (English, ProblemCode::UnknownProduct) => {
+            "This product is not on sale now. Would you like another product, or an operator?"
+        }
         (Russian, ProblemCode::DeliveryMissing) => "Сначала скажите, пожалуйста, куда доставить.",
         (English, ProblemCode::DeliveryMissing) => "Please tell me first where to deliver it.",
         (Russian, ProblemCode::AddressMissing) => "Назовите, пожалуйста, улицу и дом.",
@@ -170,14 +259,18 @@ pub(super) fn rejected(code: ProblemCode, language: Language) -> &'static str {
         (English, ProblemCode::CityNotServed) => {
             "We don't deliver to that city yet. Please name another city, or choose pickup."
         }
-        (Russian, ProblemCode::PriceChanged) => "Цена только что изменилась. Проверим заказ ещё раз.",
-        (English, ProblemCode::PriceChanged) => "The price has just changed. Let us check the order again.",
+        (Russian, ProblemCode::PriceChanged) => "Цена только что изменилась.",
+        (English, ProblemCode::PriceChanged) => "The price has just changed.",
+        (Russian, ProblemCode::VersionMismatch) => "Заказ в магазине только что изменился.",
+        (English, ProblemCode::VersionMismatch) => "The order was just changed at the shop.",
         (Russian, ProblemCode::Expired) => "Черновик заказа устарел. Начнём заново?",
         (English, ProblemCode::Expired) => "The draft has expired. Shall we start again?",
-        (Russian, ProblemCode::AlreadyConfirmed) => "Этот заказ уже оформлен.",
-        (English, ProblemCode::AlreadyConfirmed) => "This order has already been placed.",
-        (Russian, ProblemCode::NotFound) => "Такого заказа я не нашла.",
-        (English, ProblemCode::NotFound) => "I could not find such an order.",
+        (Russian, ProblemCode::AlreadyConfirmed) => "Этот заказ уже оформлен. Чем ещё могу помочь?",
+        (English, ProblemCode::AlreadyConfirmed) => {
+            "This order has already been placed. Is there anything else?"
+        }
+        (Russian, ProblemCode::NotFound) => "Такого заказа я не нашла. Чем ещё могу помочь?",
+        (English, ProblemCode::NotFound) => "I could not find such an order. Is there anything else?",
         (Russian, ProblemCode::TooManyOrders) => {
             "На ваш номер уже есть несколько неоплаченных заказов, новый оформит оператор."
         }
@@ -198,6 +291,14 @@ pub(super) fn rejected(code: ProblemCode, language: Language) -> &'static str {
 pub(super) enum Fixed {
     /// An order action takes its time.
     OneMoment,
+    /// The caller's answer to a question about an order was not heard.
+    NotHeard,
+    /// It was heard, and could be a yes as well as a no.
+    NotClear,
+    /// The order was changed at the store between read-back and yes.
+    OrderChanged,
+    /// After the answer to a wish, where nothing was asked before.
+    GoOn,
     /// The words were not understood, or the thinker gave nothing.
     Again,
     /// The thinker failed twice.
@@ -234,6 +335,14 @@ pub(super) fn fixed(which: Fixed, language: Language) -> &'static str {
     match (language, which) {
         (Russian, Fixed::OneMoment) => "Одну минуту, пожалуйста.",
         (English, Fixed::OneMoment) => "One moment, please.",
+        (Russian, Fixed::NotHeard) => "Простите, я не расслышала.",
+        (English, Fixed::NotHeard) => "Sorry, I didn't catch that.",
+        (Russian, Fixed::NotClear) => "Простите, я не поняла, да или нет.",
+        (English, Fixed::NotClear) => "Sorry, I'm not sure whether that is a yes.",
+        (Russian, Fixed::OrderChanged) => "Заказ в магазине за это время изменился.",
+        (English, Fixed::OrderChanged) => "The order was changed at the shop meanwhile.",
+        (Russian, Fixed::GoOn) => "Слушаю вас.",
+        (English, Fixed::GoOn) => "Please go on.",
         (Russian, Fixed::Again) => "Простите, я не расслышала. Повторите, пожалуйста.",
         (English, Fixed::Again) => "Sorry, I didn't catch that. Could you say it again?",
         (Russian, Fixed::Trouble) => "Простите, у меня технические трудности. Соединяю с оператором.",
@@ -268,8 +377,8 @@ pub(super) fn fixed(which: Fixed, language: Language) -> &'static str {
         (English, Fixed::TooLong) => "We have been talking for very long. Let me get you an operator.",
         (Russian, Fixed::WhatToChange) => "Хорошо, не оформляю. Что изменить?",
         (English, Fixed::WhatToChange) => "All right, I won't place it. What should I change?",
-        (Russian, Fixed::NotRecorded) => "Хорошо, разговор не записывается. Слушаю вас.",
-        (English, Fixed::NotRecorded) => "All right, this call is not recorded. Please go on.",
+        (Russian, Fixed::NotRecorded) => "Хорошо, разговор не записывается.",
+        (English, Fixed::NotRecorded) => "All right, this call is not recorded.",
         (Russian, Fixed::NoCard) => {
             "Номер карты по телефону не нужен, я его не запомнила. Оплатить можно при получении или по ссылке из СМС."
         }

@@ -21,6 +21,8 @@ pub(super) struct Item {
     samples: VecDeque<i16>,
     /// Samples already played.
     played: usize,
+    /// Its sound goes out, and was not cut since it began.
+    sounding: bool,
     /// Synthesis failed once already.
     retried: bool,
 }
@@ -46,6 +48,7 @@ impl Item {
             stage: Stage::Wanted,
             samples: VecDeque::new(),
             played: 0,
+            sounding: false,
             retried: false,
         }
     }
@@ -94,6 +97,8 @@ impl Item {
 pub(super) enum Change {
     /// The first frame of this item goes out.
     Started(RequestId),
+    /// It was cut, and goes on.
+    Resumed(RequestId),
     /// It was played to its end.
     Finished { id: RequestId, played_ms: u32, read_back: bool, text: String },
 }
@@ -161,8 +166,13 @@ impl Playout {
                 // Not enough yet: whole frames or none, so that an underrun is a pause and not a crackle.
                 break;
             }
-            if item.played == 0 && have > 0 {
-                changes.push(Change::Started(item.id));
+            if !item.sounding && have > 0 {
+                item.sounding = true;
+                changes.push(if item.played == 0 {
+                    Change::Started(item.id)
+                } else {
+                    Change::Resumed(item.id)
+                });
             }
             let take = need.min(have);
             samples.extend(item.samples.drain(..take));
@@ -219,7 +229,10 @@ impl Playout {
 
     /// Stops at once, fading over two frames, and gives back everything unsaid, the cut clause first.
     pub(super) fn cut(&mut self) -> Vec<Item> {
-        let items: Vec<Item> = self.items.drain(..).collect();
+        let mut items: Vec<Item> = self.items.drain(..).collect();
+        for item in &mut items {
+            item.sounding = false;
+        }
         if let Some(item) = items.first().filter(|item| item.played > 0) {
             let length = (2 * self.rate.frame_samples()).min(item.samples.len());
             let ramp = i32::try_from(length).unwrap_or(i32::MAX).max(1);

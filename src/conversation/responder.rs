@@ -105,6 +105,7 @@ impl Responder {
                         }
                         Note::Saying { id, text: String::new() }
                     }
+                    playout::Change::Resumed(_) => continue,
                     playout::Change::Finished { id, played_ms, .. } => {
                         Note::Said { id, played_ms, cut: false }
                     }

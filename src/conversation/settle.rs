@@ -42,6 +42,9 @@ impl Conversation {
             Purpose::Undo(pending) => self.undo(&pending, &outcome),
             Purpose::Revoke => self.revoke_settled(outcome),
             Purpose::Cancel => self.cancel_settled(outcome),
+            Purpose::Recent(call) => self.recent_settled(call, outcome),
+            Purpose::Reprice(pending) => self.repriced(pending, outcome),
+            Purpose::Reread(pending) => self.reread(pending, outcome),
             // Whether or not the old draft could be cancelled, it expires; the new one is made now.
             Purpose::Replace(call) => match tools::parse(&call.tool, &call.arguments) {
                 Ok(request) => self.carry_out(call, request),
@@ -187,16 +190,114 @@ impl Conversation {
         }
     }
 
+    /// The store had other prices than were read back: the caller hears what changed, and the order as it is now.
+    fn repriced(&mut self, pending: Pending, outcome: ActionOutcome) {
+        match outcome {
+            ActionOutcome::DeliverySet { order } => {
+                let changed = order.total != pending.order.total;
+                let text = phrases::price_changed(pending.order.total, order.total, self.language);
+                self.mind.briefing.draft = Some(order.clone());
+                if changed {
+                    return self.read_changed(&text, Pending { order, ..pending });
+                }
+                // This store does not tell what it will cost.
+                self.cannot_go_on(phrases::rejected(ProblemCode::PriceChanged, self.language));
+            }
+            outcome => self.change_failed(&outcome),
+        }
+    }
+
+    /// The order was changed by somebody else before the yes: the caller hears it as it is now, if it is still a draft.
+    fn reread(&mut self, pending: Pending, outcome: ActionOutcome) {
+        match outcome {
+            ActionOutcome::Details { order } if order.status == OrderStatus::Draft => {
+                self.mind.briefing.draft = Some(order.clone());
+                let text = phrases::fixed(Fixed::OrderChanged, self.language);
+                self.read_changed(text, Pending { order, ..pending });
+            }
+            ActionOutcome::Details { .. } => {
+                // It is no draft any more, so it is neither offered nor cancelled.
+                self.mind.briefing.draft = None;
+                self.cannot_go_on(phrases::fixed(Fixed::OrderChanged, self.language));
+            }
+            outcome => self.change_failed(&outcome),
+        }
+    }
+
+    fn read_changed(&mut self, text: &str, pending: Pending) {
+        // What the caller said meanwhile was about the order of before.
+        self.desk.forget_calls();
+        self.mind.remember_agent(text);
+        self.say(text);
+        self.read_back(pending);
+    }
+
+    /// What changed could not be found out. The draft stands, if it is one.
+    fn change_failed(&mut self, outcome: &ActionOutcome) {
+        let text = match outcome {
+            ActionOutcome::Rejected { rejection } => phrases::rejected(rejection.code, self.language),
+            ActionOutcome::Unknown => return self.cannot_go_on(""),
+            _ => phrases::fixed(Fixed::StoreDown, self.language),
+        };
+        self.mind.remember_agent(text);
+        self.say_surely(text);
+        self.go_on();
+    }
+
+    fn cannot_go_on(&mut self, text: &str) {
+        self.mind.remember_agent(text);
+        self.say_surely(text);
+        self.transfer(Why::Trouble);
+    }
+
+    /// The store had another order than was read back, by its price or its version. True when that is seen to.
+    fn changed_meanwhile(&mut self, pending: &Pending, code: ProblemCode) -> bool {
+        let delivery = pending.order.delivery.as_ref().map(|terms| terms.delivery.clone());
+        let order_id = pending.order.id;
+        let (purpose, action) = match (code, delivery) {
+            (ProblemCode::PriceChanged, Some(delivery)) => {
+                (Purpose::Reprice(pending.clone()), OrderAction::SetDelivery { order_id, delivery })
+            }
+            (ProblemCode::VersionMismatch, _) => {
+                (Purpose::Reread(pending.clone()), OrderAction::OrderDetails { order_id })
+            }
+            _ => return false,
+        };
+        self.desk.changed += 1;
+        if self.desk.changed > CHANGES {
+            self.cannot_go_on(phrases::rejected(code, self.language));
+        } else {
+            self.act(purpose, action, Some(&pending.order));
+        }
+        true
+    }
+
     /// The answer to the caller's yes is spoken from the committed outcome, and from nothing else.
     fn confirm_settled(&mut self, pending: Pending, outcome: ActionOutcome) {
         let today = self.mind.briefing.today.unwrap_or_default();
+        let leaves = std::mem::take(&mut self.mind.takes_leave)
+            && matches!(outcome, ActionOutcome::Confirmed { .. } | ActionOutcome::Unknown);
+        if let ActionOutcome::Rejected { rejection } = &outcome {
+            let summary = serde_json::to_string(&outcome).unwrap_or_default();
+            let code = rejection.code;
+            if matches!(code, ProblemCode::PriceChanged | ProblemCode::VersionMismatch) {
+                self.note(Note::Gave { tool: "confirm_order".into(), summary: summary.clone() });
+                let text = format!("the caller agreed; the store answered: {summary}");
+                self.mind.history.push(Message::Note { text });
+                if self.changed_meanwhile(&pending, code) {
+                    return;
+                }
+            }
+        }
         let text = match &outcome {
             ActionOutcome::Confirmed { confirmation } => {
                 self.mind.briefing.draft = None;
+                self.remember_placed();
+                self.desk.changed = 0;
                 let number = confirmation.order_number.clone();
                 self.mind.briefing.placed =
                     Some(Order { order_number: number, status: confirmation.status, ..pending.order });
-                phrases::confirmed(confirmation, today, self.language)
+                phrases::confirmed(confirmation, today, !leaves, self.language)
             }
             ActionOutcome::Rejected { rejection } => {
                 if !is_no(&outcome) {
@@ -220,6 +321,9 @@ impl Conversation {
             .push(Message::Note { text: format!("the caller agreed; the store answered: {summary}") });
         self.mind.remember_agent(&text);
         self.say_surely(&text);
+        if leaves {
+            return self.say_goodbye();
+        }
         self.go_on();
     }
 
@@ -280,6 +384,9 @@ impl Conversation {
         self.go_on();
     }
 }
+
+/// How often an order may have changed at the store when the caller's yes came; then a person is needed.
+const CHANGES: u32 = 2;
 
 /// Whether a confirmation certainly left a draft behind.
 fn is_no(outcome: &ActionOutcome) -> bool {

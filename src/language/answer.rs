@@ -57,7 +57,7 @@ pub fn answer(text: &str, language: Language) -> Answer {
     Answer::Unsure
 }
 
-const RUSSIAN_YES: &[&str] = &[
+pub(super) const RUSSIAN_YES: &[&str] = &[
     "да",
     "ага",
     "угу",
@@ -128,7 +128,7 @@ const RUSSIAN_YES: &[&str] = &[
     "есть такое",
 ];
 
-const RUSSIAN_NO: &[&str] = &[
+pub(super) const RUSSIAN_NO: &[&str] = &[
     "нет",
     "неа",
     "не",
@@ -186,7 +186,7 @@ const RUSSIAN_NO: &[&str] = &[
     "нет другой адрес",
 ];
 
-const RUSSIAN_FILLERS: &[&str] = &[
+pub(super) const RUSSIAN_FILLERS: &[&str] = &[
     "ну",
     "вот",
     "э",
@@ -235,7 +235,7 @@ const NO_ANSWERS: &[&str] = &[
 
 const RUSSIAN_NEGATIONS: &[&str] = &["не", "нет", "ни"];
 
-const ENGLISH_YES: &[&str] = &[
+pub(super) const ENGLISH_YES: &[&str] = &[
     "yes",
     "yeah",
     "yep",
@@ -305,7 +305,7 @@ const ENGLISH_YES: &[&str] = &[
     "you got it",
 ];
 
-const ENGLISH_NO: &[&str] = &[
+pub(super) const ENGLISH_NO: &[&str] = &[
     "no",
     "nope",
     "nah",
@@ -362,7 +362,7 @@ const ENGLISH_NO: &[&str] = &[
     "i'd rather not",
 ];
 
-const ENGLISH_FILLERS: &[&str] = &[
+pub(super) const ENGLISH_FILLERS: &[&str] = &[
     "please",
     "thanks",
     "thank you",

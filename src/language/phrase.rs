@@ -15,6 +15,14 @@ pub(super) fn begins(words: &[String], phrases: &[&str]) -> bool {
     phrases.iter().any(|phrase| matches_at(words, 0, phrase).is_some())
 }
 
+/// Whether the words end with any of the phrases.
+pub(super) fn ends(words: &[String], phrases: &[&str]) -> bool {
+    phrases.iter().any(|phrase| {
+        let from = words.len().checked_sub(phrase.split(' ').count());
+        from.is_some_and(|from| matches_at(words, from, phrase).is_some())
+    })
+}
+
 /// Whether any word begins with any of these stems (`оператор` in `оператора`).
 pub(super) fn has_stem(words: &[String], stems: &[&str]) -> bool {
     words.iter().any(|word| stems.iter().any(|stem| word.starts_with(stem)))
@@ -32,18 +40,75 @@ pub(super) fn tiles(words: &[String], cores: &[&str], fillers: &[&str]) -> bool 
             continue;
         }
         for phrase in cores {
-            if let Some(end) = matches_at(words, at, phrase) {
+            for end in ends_of(words, at, phrase) {
                 reached[end].1 = true;
             }
         }
         for phrase in fillers {
-            if let Some(end) = matches_at(words, at, phrase) {
+            for end in ends_of(words, at, phrase) {
                 reached[end].0 |= plain;
                 reached[end].1 |= cored;
             }
         }
     }
     reached[words.len()].1
+}
+
+/// Where a pattern may end if it stands at this word: `(a)` may be left out, `a|b` is either,
+/// `[a b|c]` holds choices of several words, `stem*` is any word that begins so.
+fn ends_of(words: &[String], at: usize, pattern: &str) -> Vec<usize> {
+    let mut ends = vec![at];
+    for part in parts(pattern) {
+        let optional = part.starts_with('(');
+        let part = part.trim_matches(['(', ')', '[', ']']);
+        let mut next = if optional { ends.clone() } else { Vec::new() };
+        for &from in &ends {
+            for end in part.split('|').filter_map(|choice| stands_at(words, from, choice)) {
+                if !next.contains(&end) {
+                    next.push(end);
+                }
+            }
+        }
+        if next.is_empty() {
+            return next;
+        }
+        ends = next;
+    }
+    // A pattern of which everything was left out stands nowhere.
+    ends.retain(|end| *end > at);
+    ends
+}
+
+/// The parts of a pattern; what stands in brackets is one, whatever spaces are in it.
+fn parts(pattern: &str) -> impl Iterator<Item = &str> {
+    let mut rest = pattern;
+    std::iter::from_fn(move || {
+        rest = rest.trim_start();
+        if rest.is_empty() {
+            return None;
+        }
+        let end = match rest.as_bytes()[0] {
+            b'(' => rest.find(')').map(|at| at + 1),
+            b'[' => rest.find(']').map(|at| at + 1),
+            _ => rest.find(' '),
+        };
+        let (part, left) = rest.split_at(end.unwrap_or(rest.len()));
+        rest = left;
+        Some(part)
+    })
+}
+
+/// Where the phrase ends if it stands at this word; a word of it may be a stem.
+fn stands_at(words: &[String], at: usize, phrase: &str) -> Option<usize> {
+    let mut end = at;
+    for part in phrase.split(' ') {
+        match part.strip_suffix('*') {
+            Some(stem) if words.get(end)?.starts_with(stem) => end += 1,
+            Some(_) => return None,
+            None => end = matches_at(words, end, part)?,
+        }
+    }
+    Some(end)
 }
 
 /// Where the phrase ends if it stands at this word.

@@ -5,67 +5,240 @@ use super::phrase::{begins, has_any, has_stem, tiles};
 use super::text::words;
 
 /// The caller wants to drop what is being ordered, or an order that was made: `отмена`, `cancel my order`. A change of
-/// mind alone (`я передумал`) is no cancellation; it may be about the size.
+/// mind alone (`я передумал`) is no cancellation; it may be about the size. Nor is a wish not to cancel (`не надо ничего
+/// отменять`), a question about it, or a wish to cancel something else than an order (`отмените доставку`).
 pub fn wants_cancel(text: &str, language: Language) -> bool {
+    cancels(text, language).is_some()
+}
+
+/// The caller wants to drop the very order that is being made: no other one is named, by number or as the old one.
+pub fn cancels_this(text: &str, language: Language) -> bool {
+    cancels(text, language) == Some(Cancelled::This)
+}
+
+/// Which order is to be dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cancelled {
+    /// The one at hand, or any: none was named.
+    This,
+    /// One that was named.
+    Another,
+}
+
+fn cancels(text: &str, language: Language) -> Option<Cancelled> {
     let words = words(text);
-    match language {
-        Language::Russian => {
-            // Somebody asks about cancelling, or asks not to.
-            let doubt = [
-                "не отменяйте",
-                "не отменять",
-                "не отмените",
-                "не надо отменять",
-                "не нужно отменять",
-                "если",
-                "смогу",
-                "можно будет",
-                "можно ли будет",
-                "как отменить",
-                "отменили",
-                "отменился",
-                "отменился ли",
-            ];
-            let wish = [
-                "не надо ничего оформлять",
-                "не буду заказывать",
-                "не буду ничего заказывать",
-                "не хочу заказывать",
-                "не хочу ничего заказывать",
-                "забудьте про заказ",
-                "забудьте о заказе",
-                "удалите заказ",
-                "снимите заказ",
-            ];
-            !has_any(&words, &doubt) && (has_stem(&words, &["отмен", "аннулир"]) || has_any(&words, &wish))
+    let [stems, objects, beside, wishes, doubts]: [&[&str]; 5] = match language {
+        Language::Russian => [
+            &["отмен", "аннулир"],
+            &["заказ", "оформлен", "покупк", "его", "ее", "это", "все"],
+            RUSSIAN_BESIDE_CANCEL,
+            RUSSIAN_CANCEL_WISHES,
+            RUSSIAN_CANCEL_DOUBTS,
+        ],
+        Language::English => [
+            &["cancel", "scrap"],
+            &["order", "purchase", "it", "that", "this", "them", "everything", "all"],
+            ENGLISH_BESIDE_CANCEL,
+            ENGLISH_CANCEL_WISHES,
+            ENGLISH_CANCEL_DOUBTS,
+        ],
+    };
+    if has_any(&words, doubts) {
+        return None;
+    }
+    if has_any(&words, wishes) {
+        return Some(Cancelled::This);
+    }
+    let is_verb = |word: &String| stems.iter().any(|stem| word.starts_with(stem));
+    let at = (0..words.len()).find(|at| is_verb(&words[*at]) && !is_denied(&words, *at, language))?;
+    if text.contains('?') && words.len() > 3 {
+        // "А отменить потом можно?" is asked; "отменить?" may be a voice that rises.
+        return None;
+    }
+    let rest = &words[at + 1..];
+    let object = rest.iter().position(|word| !beside.contains(&word.as_str()));
+    let named = |word: &String| objects.iter().any(|object| word.starts_with(object));
+    match object.map(|at| (&rest[at], &rest[at + 1..])) {
+        None => Some(Cancelled::This),
+        Some((word, after)) if named(word) => {
+            let numbered = after.first().is_some_and(|next| {
+                matches!(next.as_str(), "номер" | "number" | "с" | "от" | "from")
+                    || next.bytes().all(|b| b.is_ascii_digit())
+                    || !super::numerals(std::slice::from_ref(next), language).is_empty()
+            });
+            Some(if numbered { Cancelled::Another } else { Cancelled::This })
         }
-        Language::English => {
-            let doubt = [
-                "don't cancel",
-                "do not cancel",
-                "not cancel",
-                "if",
-                "how do i cancel",
-                "how can i cancel",
-                "can i cancel later",
-                "cancelled",
-                "canceled",
-                "cancellation policy",
-            ];
-            let wish = [
-                "forget it",
-                "forget the order",
-                "forget about the order",
-                "never mind the order",
-                "i don't want to order",
-                "delete the order",
-                "drop the order",
-                "call it off",
-            ];
-            !has_any(&words, &doubt) && (has_stem(&words, &["cancel"]) || has_any(&words, &wish))
+        Some((word, after)) => {
+            let another = super::numerals(std::slice::from_ref(word), language).iter().any(|n| n.ordinal)
+                || has_stem(std::slice::from_ref(word), OTHER_ORDERS);
+            // "Отмените старый", "отмените старый заказ"; what else is named is a part of an order, or no order.
+            let of_order = after.first().is_none_or(|next| {
+                named(next)
+                    || matches!(next.as_str(), "а" | "и" | "пожалуйста" | "but" | "one" | "and" | "please")
+            });
+            (another && of_order).then_some(Cancelled::Another)
         }
     }
 }
+
+/// Whether the verb at this place is one that is not to be done: `не отменяйте`, `не надо ничего отменять`, `отменять не
+/// нужно`, `don't cancel`.
+fn is_denied(words: &[String], at: usize, language: Language) -> bool {
+    let near = |from: usize, to: usize, list: &[&str]| {
+        words[from.min(words.len())..to.min(words.len())].iter().any(|word| list.contains(&word.as_str()))
+    };
+    let before = at.saturating_sub(4);
+    match language {
+        Language::Russian => {
+            let verb = &words[at];
+            // An order to do it follows a "не" only directly: "ничего не надо, отменяйте" is one.
+            let told = ["те", "й", "и"].iter().any(|end| verb.ends_with(end));
+            near(at.saturating_sub(1), at, &["не", "без"])
+                || !told && near(before, at, &["не", "без"])
+                || has_any(
+                    &words[at + 1..(at + 4).min(words.len())],
+                    &["не надо", "не нужно", "не буду", "не хочу", "не стану"],
+                )
+        }
+        Language::English => {
+            near(before, at, &["don't", "dont", "not", "never", "won't", "wouldn't", "no", "without"])
+                && !has_any(&words[before..at], &["no just", "no please", "no i want to"])
+        }
+    }
+}
+
+const OTHER_ORDERS: &[&str] = &[
+    "стар",
+    "прошл",
+    "предыдущ",
+    "перв",
+    "втор",
+    "трет",
+    "последн",
+    "друг",
+    "вчераш",
+    "сегодняш",
+    "тот",
+    "old",
+    "previous",
+    "last",
+    "first",
+    "second",
+    "third",
+    "other",
+    "earlier",
+    "yesterday",
+];
+
+/// Words between "cancel" and what is cancelled.
+const RUSSIAN_BESIDE_CANCEL: &[&str] = &[
+    "пожалуйста",
+    "мне",
+    "мой",
+    "моего",
+    "этот",
+    "этого",
+    "наш",
+    "весь",
+    "давайте",
+    "тогда",
+    "уже",
+    "лучше",
+    "вообще",
+    "тут",
+    "там",
+    "нафиг",
+    "сейчас",
+    "теперь",
+    "скорее",
+    "я",
+    "передумал",
+    "передумала",
+    "спасибо",
+    "девушка",
+    "и",
+    "да",
+    "нет",
+];
+const ENGLISH_BESIDE_CANCEL: &[&str] = &[
+    "please", "the", "my", "whole", "entire", "just", "now", "then", "thanks", "thank", "you", "i",
+    "changed", "mind", "and", "yes", "no", "right", "away",
+];
+
+const RUSSIAN_CANCEL_WISHES: &[&str] = &[
+    "не надо ничего оформлять",
+    "ничего не надо оформлять",
+    "не буду заказывать",
+    "не буду ничего заказывать",
+    "не буду брать",
+    "не буду ничего брать",
+    "брать не буду",
+    "заказывать не буду",
+    "не хочу заказывать",
+    "не хочу ничего заказывать",
+    "забудьте про заказ",
+    "забудьте о заказе",
+    "удалите заказ",
+    "снимите заказ",
+    "все отбой",
+    "отбой",
+];
+/// Somebody asks about cancelling, or tells of it.
+const RUSSIAN_CANCEL_DOUBTS: &[&str] = &[
+    "если",
+    "смогу",
+    "сможем",
+    "можно ли",
+    "можно будет",
+    "потом можно",
+    "можно потом",
+    "можно отменить",
+    "отменить можно",
+    "как отменить",
+    "когда отменить",
+    "отменили",
+    "отменился",
+    "отменилась",
+    "отменился ли",
+    "отменен",
+    "отменял",
+    "отменяла",
+    "отменял ли",
+    "отменяли",
+];
+const ENGLISH_CANCEL_WISHES: &[&str] = &[
+    "forget it",
+    "forget the order",
+    "forget about the order",
+    "forget about it",
+    "never mind the order",
+    "i don't want to order",
+    "i don't want it any more",
+    "i don't want it anymore",
+    "i don't want them any more",
+    "i don't want them anymore",
+    "i'm not buying",
+    "i am not buying",
+    "i won't buy it",
+    "delete the order",
+    "drop the order",
+    "drop the whole order",
+    "call it off",
+];
+const ENGLISH_CANCEL_DOUBTS: &[&str] = &[
+    "if",
+    "how do i cancel",
+    "how can i cancel",
+    "can i cancel",
+    "could i cancel",
+    "may i cancel",
+    "cancel later",
+    "cancelled",
+    "canceled",
+    "cancellation policy",
+    "said cancel",
+    "say cancel",
+];
 
 /// The caller does not want to be recorded: `не записывайте разговор`, `please don't record this`.
 pub fn refuses_recording(text: &str, language: Language) -> bool {
@@ -100,21 +273,51 @@ pub fn refuses_recording(text: &str, language: Language) -> bool {
     has_any(&words, wish)
 }
 
-/// The caller wants a person.
+/// The caller wants a person; not so who says that none is needed, or speaks of one.
 pub fn wants_operator(text: &str, language: Language) -> bool {
     let words = words(text);
+    let denied = |stems: &[&str]| {
+        let place = words.iter().position(|word| stems.iter().any(|stem| word.starts_with(stem)));
+        place.is_some_and(|at| {
+            let near = &words[at.saturating_sub(4)..(at + 4).min(words.len())];
+            let before = &words[at.saturating_sub(4)..at];
+            match language {
+                Language::Russian => {
+                    has_any(
+                        before,
+                        &["не надо", "не нужен", "не нужно", "без", "никакого", "никаких", "не соединяйте"],
+                    ) || has_any(near, &["не надо", "не нужен", "не нужно", "не требуется"])
+                        || words.get(at.saturating_sub(1)).is_some_and(|word| word == "не")
+                }
+                Language::English => has_any(
+                    before,
+                    &[
+                        "no",
+                        "not",
+                        "don't need",
+                        "don't want",
+                        "without",
+                        "no need",
+                        "don't have to",
+                        "not need",
+                        "never",
+                    ],
+                ),
+            }
+        })
+    };
     match language {
         Language::Russian => {
             let no = [
-                "не надо оператора",
-                "не нужен оператор",
-                "без оператора",
-                "не оператора",
                 "не соединяйте",
                 "не надо соединять",
+                "соединять не надо",
                 "не переключайте",
                 "не переводите",
             ];
+            // They speak of one, or of their telephone company.
+            let told =
+                ["оператор связи", "оператор сказал", "оператор обещал", "оператор говорил", "оператор мне"];
             // "Человек" alone may be how many will come; with a verb of asking it's a person that is asked for.
             let asked = [
                 "позов",
@@ -126,22 +329,32 @@ pub fn wants_operator(text: &str, language: Language) -> bool {
                 "дайте",
                 "нужен",
                 "живо",
+                "живы",
             ];
-            let someone =
-                ["человек", "сотрудник", "специалист", "консультант", "менеджер", "продавц", "кого нибудь"];
-            !has_any(&words, &no)
-                && (has_stem(&words, &["оператор"])
-                    || has_stem(&words, &someone) && (has_stem(&words, &asked) || words.len() <= 2))
+            let someone = [
+                "человек",
+                "сотрудник",
+                "специалист",
+                "консультант",
+                "менеджер",
+                "продавц",
+                "кого нибудь",
+                "кем нибудь",
+                "кем то",
+            ];
+            let robot =
+                ["не хочу с роботом", "с роботом не хочу", "не буду с роботом", "не буду говорить с роботом"];
+            let named =
+                has_stem(&words, &someone) || has_any(&words, &["кого нибудь", "кем нибудь", "кем то"]);
+            has_any(&words, &robot)
+                || !has_any(&words, &no)
+                    && !has_any(&words, &told)
+                    && !denied(&["оператор", "человек", "менеджер", "специалист", "сотрудник"])
+                    && (has_stem(&words, &["оператор"])
+                        || named && (has_stem(&words, &asked) || words.len() <= 2))
         }
         Language::English => {
-            let no = [
-                "no operator",
-                "not an operator",
-                "don't need an operator",
-                "don't transfer",
-                "don't connect",
-                "do not transfer",
-            ];
+            let no = ["don't transfer", "don't connect", "do not transfer", "don't put me through"];
             let someone = [
                 "a person",
                 "real person",
@@ -157,12 +370,27 @@ pub fn wants_operator(text: &str, language: Language) -> bool {
                 "live agent",
                 "speak to someone",
                 "talk to someone",
+                "speak to somebody",
+                "talk to somebody",
+                "through to someone",
+                "through to somebody",
                 "customer service",
                 "a specialist",
                 "an advisor",
             ];
+            let stems = ["operator", "representative"];
             !has_any(&words, &no)
-                && (has_stem(&words, &["operator", "representative"])
+                && !denied(&[
+                    "operator",
+                    "representative",
+                    "person",
+                    "human",
+                    "manager",
+                    "agent",
+                    "someone",
+                    "somebody",
+                ])
+                && (has_stem(&words, &stems)
                     || has_any(&words, &someone)
                     || tiles(&words, &["human", "person", "manager", "agent"], &["please", "a", "an"]))
         }

@@ -15,6 +15,14 @@ use crate::orders::{ActionOutcome, ActionRequest, OrderAction};
 pub(super) type Thinker = Box<dyn FnMut(&Completion) -> Vec<Thought>>;
 pub(super) type Shop = Box<dyn FnMut(&ActionRequest) -> Option<ActionOutcome>>;
 
+/// Something of a call's timeline.
+#[derive(Clone, Debug)]
+pub(super) enum Happened {
+    Note(Note),
+    Act(ActionRequest),
+    Keyed(char),
+}
+
 /// One call, played in virtual time.
 pub(super) struct Stage {
     pub(super) core: Conversation,
@@ -29,9 +37,17 @@ pub(super) struct Stage {
     pub(super) said: Vec<String>,
     pub(super) frames: Vec<(u64, bool)>,
     pub(super) left: Option<Leave>,
+    /// Every output as it is stored, unless a test that plays many calls does without.
     pub(super) idle_digest: Vec<String>,
+    pub(super) keeps_digest: bool,
+    /// What was noted, done and pressed, in its order.
+    pub(super) timeline: Vec<(u64, Happened)>,
     /// While set, what the recogniser answers is kept here.
     pub(super) held: Option<Vec<Input>>,
+    /// The recogniser fails at its next job.
+    pub(super) deaf: bool,
+    /// How sure the recogniser is.
+    pub(super) confidence: u16,
     /// The voice fails.
     pub(super) mute: bool,
 }
@@ -56,7 +72,11 @@ impl Stage {
             frames: Vec::new(),
             left: None,
             idle_digest: Vec::new(),
+            keeps_digest: true,
+            timeline: Vec::new(),
             held: None,
+            deaf: false,
+            confidence: 1000,
             mute: false,
         }
     }
@@ -71,6 +91,7 @@ impl Stage {
                 language,
                 detect_language: false,
                 today: "2026-11-21".parse().expect("a date"),
+                accepted_at: Some("2026-11-21T12:00:00Z".parse().expect("a time")),
                 seed: 1,
                 returning,
                 recording: None,
@@ -99,8 +120,10 @@ impl Stage {
 
     pub(super) fn carry_out(&mut self, output: Output) -> Vec<Input> {
         // As it is stored: what is shown of words is their length alone.
-        let output_as_stored = serde_json::to_string(&output).expect("JSON");
-        self.idle_digest.push(format!("{} {output_as_stored}", self.now));
+        if self.keeps_digest {
+            let output_as_stored = serde_json::to_string(&output).expect("JSON");
+            self.idle_digest.push(format!("{} {output_as_stored}", self.now));
+        }
         match output {
             Output::Play { frame } => {
                 self.frames.push((self.now, frame.0.iter().any(|s| *s != 0)));
@@ -111,9 +134,10 @@ impl Stage {
                 let result = Ok(Transcript {
                     text,
                     language: job.language.unwrap_or(Language::English),
-                    confidence_permille: 1000,
+                    confidence_permille: self.confidence,
                     decode_ms: 40,
                 });
+                let result = if std::mem::take(&mut self.deaf) { Err(EngineFault::TimedOut) } else { result };
                 let answer = Input::Transcribed { turn: job.turn, revision: job.revision, result };
                 match &mut self.held {
                     Some(held) => {
@@ -142,6 +166,7 @@ impl Stage {
             Output::Act { request } => {
                 let outcome = (self.shop)(&request);
                 let id = request.id;
+                self.timeline.push((self.now, Happened::Act(request.clone())));
                 self.acts.push(request);
                 outcome.map(|outcome| Input::Settled { id, outcome }).into_iter().collect()
             }
@@ -157,11 +182,18 @@ impl Stage {
                     }
                     _ => {}
                 }
+                self.timeline.push((self.now, Happened::Note(note.clone())));
                 self.notes.push(note);
                 vec![]
             }
             Output::Abandon { .. } | Output::Idle { .. } => vec![],
         }
+    }
+
+    /// A key is pressed.
+    pub(super) fn press(&mut self, digit: char) {
+        self.timeline.push((self.now, Happened::Keyed(digit)));
+        self.input(Input::Keyed { digit });
     }
 
     /// Lets time pass in 20 ms frames of the caller's silence or speech.
@@ -198,6 +230,11 @@ impl Stage {
     pub(super) fn speak(&mut self, text: &str, ms: u64) {
         self.lines.push_back(text.to_owned());
         self.pass(ms, true);
+    }
+
+    /// Whatever the recogniser hears from now on is this.
+    pub(super) fn only_line(&mut self, text: &str) {
+        self.lines = VecDeque::from([text.to_owned()]);
     }
 
     /// The caller's lines before this one are passed over.

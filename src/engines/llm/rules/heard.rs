@@ -97,8 +97,10 @@ impl Heard {
             ..Self::default()
         };
         let closed = matches!(context.asked, Some(Ask::Address | Ask::House | Ask::City | Ask::Name));
-        let about_orders =
-            matches!(intent, Some(Intent::Status | Intent::Cancel | Intent::ChangeOrder | Intent::Paid));
+        let about_orders = matches!(
+            intent,
+            Some(Intent::Status | Intent::Cancel | Intent::CancelOther | Intent::ChangeOrder | Intent::Paid)
+        );
         if about_orders || context.asked == Some(Ask::WhichOrder) {
             heard.order_digits = order_digits(&said, language);
             return heard;

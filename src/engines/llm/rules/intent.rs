@@ -64,7 +64,10 @@ pub(super) enum Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Intent {
     Operator,
+    /// The order at hand is to be dropped.
     Cancel,
+    /// Another one is, that was placed before.
+    CancelOther,
     Repeat,
     Wait,
     Goodbye,
@@ -107,7 +110,8 @@ impl Intent {
             return Some(Self::Operator);
         }
         if language::wants_cancel(text, language) {
-            return Some(Self::Cancel);
+            let this = language::cancels_this(text, language);
+            return Some(if this { Self::Cancel } else { Self::CancelOther });
         }
         let own = match language {
             Language::Russian => Self::russian(said, asked),

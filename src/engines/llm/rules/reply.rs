@@ -264,6 +264,7 @@ impl State<'_> {
             Intent::Cancel if briefing.draft.is_some() && self.can(ToolName::CancelOrderDraft) => {
                 Decision::call(ToolName::CancelOrderDraft, json!({}))
             }
+            Intent::CancelOther => self.offer_operator(self.line(Line::OperatorCancels)),
             Intent::Cancel if heard.order_digits.is_some() || !self.is_busy() => {
                 self.offer_operator(self.line(Line::OperatorCancels))
             }

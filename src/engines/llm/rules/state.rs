@@ -162,7 +162,7 @@ impl<'a> State<'a> {
                     drafted = None;
                 }
                 Message::Caller { text }
-                    if crate::language::wants_cancel(text, request.language) && at + 1 < history.len() =>
+                    if crate::language::cancels_this(text, request.language) && at + 1 < history.len() =>
                 {
                     begin = at + 1;
                     drafted = None;

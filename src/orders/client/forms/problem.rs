@@ -34,6 +34,7 @@ impl Problem {
         let told = serde_json::from_value(Value::from(name.as_str())).unwrap_or(ProblemCode::Other);
         let code = match (told, response.status) {
             (ProblemCode::Other, 404) => ProblemCode::NotFound,
+            (ProblemCode::Other, 412) => ProblemCode::VersionMismatch,
             (code, _) => code,
         };
         let detail = text("detail").or_else(|| text("title")).or_else(|| text("error")).unwrap_or("");
