@@ -178,7 +178,8 @@ impl Heard {
         if self.intent == Some(Intent::DeliveryTerms) && self.city.is_none() {
             self.method = None;
         }
-        if self.answer.is_none() || asked_address {
+        // "Нет, улица Мира, дом семь" has one in it; a yes has none.
+        if self.answer != Some(Answer::Yes) || asked_address {
             let asked =
                 asked_address && self.payment.is_none() && self.method.is_none() && self.intent.is_none();
             let (part, at) = address(&rest, asked, language);

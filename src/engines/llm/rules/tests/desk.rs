@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::conversation::event::{Briefing, Completion, Message};
 use crate::engines::llm::rules::{Lexicon, decide};
 use crate::ids::{Pii, RequestId};
-use crate::language::{self, Answer, Language};
+use crate::language::{self, Language, Reply};
 use crate::orders::tools::{self, RequestedDelivery, ToolRequest};
 use crate::orders::{
     Currency, Delivery, DeliveryTerms, Money, Order, OrderLine, OrderStatus, PickupPoint, Product, ToolName,
@@ -128,7 +128,17 @@ impl Call {
     /// The caller says this; everything that the agent then says, until it waits.
     pub(super) fn say(&mut self, text: &str) -> String {
         self.history.push(Message::Caller { text: text.to_owned() });
-        if language::wants_cancel(text, self.language) && (self.briefing.draft.is_some() || self.pending) {
+        // As the core does it: the reply first, then the words that steer.
+        let reply = language::reply(text, "");
+        if self.pending && matches!(reply, Reply::Agreed { .. }) {
+            self.pending = false;
+            let draft = self.briefing.draft.take().expect("a read-back has a draft");
+            self.briefing.placed = Some(draft);
+            let text = r#"the caller agreed; the store answered: {"outcome":"confirmed"}"#;
+            self.history.push(Message::Note { text: text.to_owned() });
+            return self.agent("ЗАКАЗ ОФОРМЛЕН. Чем ещё могу помочь?");
+        }
+        if language::cancels_this(text, self.language) && (self.briefing.draft.is_some() || self.pending) {
             self.briefing.draft = None;
             self.pending = false;
             return self.agent("Хорошо, оформление отменено. Могу помочь чем-нибудь ещё?");
@@ -139,23 +149,10 @@ impl Call {
         }
         if self.pending {
             self.pending = false;
-            match language::answer(text, self.language) {
-                Answer::Yes => {
-                    let draft = self.briefing.draft.take().expect("a read-back has a draft");
-                    self.briefing.placed = Some(draft);
-                    let text = r#"the caller agreed; the store answered: {"outcome":"confirmed"}"#;
-                    self.history.push(Message::Note { text: text.to_owned() });
-                    return self.agent("ЗАКАЗ ОФОРМЛЕН. Чем ещё могу помочь?");
-                }
-                Answer::No => {
-                    let text = "the caller did not agree to the read-back";
-                    self.history.push(Message::Note { text: text.to_owned() });
-                    return self.agent("Хорошо, не оформляю. Что изменить?");
-                }
-                Answer::Unsure => {
-                    let text = "the caller did not agree to the read-back";
-                    self.history.push(Message::Note { text: text.to_owned() });
-                }
+            let note = "the caller did not agree to the read-back";
+            self.history.push(Message::Note { text: note.to_owned() });
+            if reply == Reply::Refused {
+                return self.agent("Хорошо, не оформляю. Что изменить?");
             }
         }
         self.think()
@@ -207,7 +204,7 @@ impl Call {
                 content: result.to_string(),
             });
             if self.pending {
-                said.push(self.agent("ЗАЧИТЫВАЮ. Всё верно?"));
+                said.push(self.agent("ЗАЧИТЫВАЮ. Всё верно, оформляем заказ?"));
                 break;
             }
             if self.transferred {
