@@ -71,8 +71,11 @@ keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 say "unpacking Asterisk from Debian $suite into $root"
 rm -rf "$root"
 mkdir -p "$(dirname "$root")"
+# In namespaces of its own, so that nothing stays mounted or running when this is killed.
+apart=(setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child=KILL --mount-proc --)
+"${apart[@]}" true 2>/dev/null || apart=()
 # A mirror may be a frozen copy whose release file has run out; its signature is still checked.
-mmdebstrap --quiet --variant=minbase --mode=root --aptopt='Acquire::Check-Valid-Until "false"' \
+"${apart[@]}" mmdebstrap --quiet --variant=minbase --mode=root --aptopt='Acquire::Check-Valid-Until "false"' \
     --keyring="$keyring" \
     --include=ca-certificates,asterisk,asterisk-modules,asterisk-core-sounds-en-wav,asterisk-core-sounds-ru-wav \
     "$suite" "$root" "$mirror" >&2
