@@ -1,18 +1,15 @@
 # Two commands are all that is needed on a fresh Debian or Ubuntu machine with Rust: make demo, make test.
 
-.PHONY: demo test fuzz prepare prepare-test
+.PHONY: demo test fuzz prepare
 
 # Installs what is missing, builds in release mode, and lets sample callers phone in.
 demo: prepare
 	cargo build --release --locked
 	target/release/orderline demo $(DEMO)
 
-# The same preparation, then every test, the linter, the formatter and the documentation.
-test: prepare-test
-	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cargo test --workspace --locked
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked --document-private-items
+# The same preparation, then every test, the linter, the formatter and the documentation, and how long each took.
+test:
+	.ci/test
 
 # Feeds the decoder and the call driver what a fuzzer invents, guided by coverage, for so many seconds each
 # (tests/fuzz/README.md): make fuzz SECONDS=3600. An input that breaks something ends it, and is in target/fuzz.
@@ -28,6 +25,3 @@ fuzz: prepare
 
 prepare:
 	.ci/prepare build
-
-prepare-test:
-	.ci/prepare test

@@ -1,6 +1,7 @@
 //! Asterisk's side: the configuration that is shipped, and calls through a real Asterisk with real telephones.
 //!
-//! `tests/asterisk/prepare.sh` installs the peers; without them (and outside CI) the calls are skipped with a word.
+//! The calls are ignored unless somebody wants them, for they need real peers, which `tests/asterisk/prepare.sh` installs:
+//! `CI=true make test` does both, `cargo test --test asterisk -- --include-ignored` runs them where the peers are.
 
 #[path = "asterisk/agent.rs"]
 mod agent;

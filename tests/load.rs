@@ -100,9 +100,13 @@ fn calls_that_come_and_go_leave_nothing_behind() {
     churn("200");
     let (report, content) = churn("1000");
     assert!(content && number(&report, "/placed") >= 1_000.0, "{report}");
-    let (before, after) =
-        (number(&report, "/server_before/descriptors"), number(&report, "/server_after/descriptors"));
-    assert!((before - after).abs() < 0.5, "{report}");
+    let before = number(&report, "/server_before/descriptors");
+    // The last calls' sockets are closed a moment after the callers have gone.
+    let closed = (0..100).any(|_| {
+        let (later, _) = load(&address, &["--calls", "1", "--hang-up-after", "0.1", "--placed", "1"]);
+        number(&later, "/server_before/descriptors") <= before
+    });
+    assert!(closed, "descriptors are left: {report}");
     let grown =
         number(&report, "/server_after/resident_kib") - number(&report, "/server_before/resident_kib");
     assert!(grown < 4_096.0, "a thousand calls left {grown} KiB: {report}");
@@ -111,9 +115,12 @@ fn calls_that_come_and_go_leave_nothing_behind() {
 #[test]
 fn calls_beside_hostile_peers_keep_their_frames() {
     let (_server, address, _turn) = serve("echo");
-    // One of each kind, and calls that none of it may starve. The bound is what a debug build keeps on a busy machine; on a
-    // quiet one tests/figures/media.sh holds a release build to 40 ms.
-    let arguments = ["--calls", "10", "--seconds", "5", "--hostile", "13", "--max-gap-ms", "800"];
+    // One of each kind, and calls that none of it may starve. The bound is what a debug build keeps; what other programs
+    // take of a busy machine the same calls tell that are alone. On a quiet machine tests/figures/media.sh holds a release
+    // build to 40 ms.
+    let (alone, _) = load(&address, &["--calls", "10", "--seconds", "5"]);
+    let most = (800.0 + 4.0 * number(&alone, "/spacing/worst_ms")).to_string();
+    let arguments = ["--calls", "10", "--seconds", "5", "--hostile", "13", "--max-gap-ms", &most];
     let (report, content) = load(&address, &arguments);
     println!("{}", report["spacing"]);
     assert!(content, "{report}");

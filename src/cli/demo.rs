@@ -5,6 +5,7 @@
 //! SMS outbox and the audit, and whether the audit's chains hold. Exit status 0 only if every call ended as its script
 //! says.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -150,6 +151,8 @@ fn open_folder(given: Option<&Path>) -> anyhow::Result<(PathBuf, Option<TempDir>
         }
         None => {
             let folder = tempfile::Builder::new().prefix("orderline-demo-").tempdir()?;
+            // Whatever the umask: started by root, PostgreSQL runs as a user of its own and must reach its folder.
+            std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711))?;
             Ok((folder.path().to_owned(), Some(folder)))
         }
     }

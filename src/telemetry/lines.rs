@@ -29,6 +29,7 @@ pub(super) struct Lines {
 #[derive(Debug)]
 pub struct LogGuard {
     queue: SyncSender<Message>,
+    patience: Duration,
 }
 
 impl std::fmt::Debug for Message {
@@ -39,15 +40,19 @@ impl std::fmt::Debug for Message {
 
 /// Starts the thread that writes to `sink`.
 pub(super) fn start(sink: impl Write + Send + 'static) -> io::Result<(Lines, LogGuard)> {
-    start_with(sink, QUEUE)
+    start_with(sink, QUEUE, FLUSH)
 }
 
-fn start_with(sink: impl Write + Send + 'static, room: usize) -> io::Result<(Lines, LogGuard)> {
+fn start_with(
+    sink: impl Write + Send + 'static,
+    room: usize,
+    patience: Duration,
+) -> io::Result<(Lines, LogGuard)> {
     let (queue, messages) = sync_channel(room);
     let lost = Arc::new(AtomicU64::new(0));
     let counted = Arc::clone(&lost);
     std::thread::Builder::new().name("log".to_owned()).spawn(move || write_out(sink, &messages, &counted))?;
-    Ok((Lines { queue: queue.clone(), lost }, LogGuard { queue }))
+    Ok((Lines { queue: queue.clone(), lost }, LogGuard { queue, patience }))
 }
 
 fn write_out(mut sink: impl Write, messages: &Receiver<Message>, lost: &AtomicU64) {
@@ -77,7 +82,7 @@ impl Drop for LogGuard {
         let (done, flushed) = sync_channel(1);
         // With a full queue the reader of standard error stands still, and there is no use in waiting.
         if self.queue.try_send(Message::Flush(done)).is_ok() {
-            let _ = flushed.recv_timeout(FLUSH);
+            let _ = flushed.recv_timeout(self.patience);
         }
     }
 }
@@ -127,21 +132,26 @@ impl Drop for Line<'_> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::sync::Mutex;
+    use std::sync::{Condvar, Mutex};
 
     use super::*;
+
+    /// How long the thread may wait for the processor. A bound, not an expectation: nothing here depends on how soon it
+    /// runs.
+    const PATIENCE: Duration = Duration::from_secs(60);
 
     /// A sink that notes what it is given and can be held up.
     #[derive(Clone, Default)]
     struct Sink {
-        written: Arc<Mutex<Vec<u8>>>,
+        written: Arc<(Mutex<Vec<u8>>, Condvar)>,
         held: Arc<Mutex<()>>,
     }
 
     impl Write for Sink {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             let _held = self.held.lock().unwrap();
-            self.written.lock().unwrap().extend_from_slice(bytes);
+            self.written.0.lock().unwrap().extend_from_slice(bytes);
+            self.written.1.notify_all();
             Ok(bytes.len())
         }
 
@@ -152,14 +162,24 @@ mod tests {
 
     impl Sink {
         fn text(&self) -> String {
-            String::from_utf8(self.written.lock().unwrap().clone()).unwrap()
+            String::from_utf8(self.written.0.lock().unwrap().clone()).unwrap()
+        }
+
+        /// Everything, once this is among it.
+        fn text_with(&self, what: &str) -> String {
+            let lacks = |written: &mut Vec<u8>| !String::from_utf8_lossy(written).contains(what);
+            let (written, news) = &*self.written;
+            let (written, late) = news.wait_timeout_while(written.lock().unwrap(), PATIENCE, lacks).unwrap();
+            let text = String::from_utf8(written.clone()).unwrap();
+            assert!(!late.timed_out(), "expected {what:?}, found {text}");
+            text
         }
     }
 
     #[test]
     fn lines_come_out_whole_and_in_order_before_the_guard_is_gone() {
         let sink = Sink::default();
-        let (lines, guard) = start(sink.clone()).unwrap();
+        let (lines, guard) = start_with(sink.clone(), QUEUE, PATIENCE).unwrap();
         for n in 0..100 {
             write!(lines.make_writer(), "line ").unwrap();
             writeln!(lines.make_writer(), "{n}").unwrap();
@@ -172,7 +192,7 @@ mod tests {
     #[test]
     fn with_nobody_reading_lines_are_lost_and_counted_and_nobody_waits() {
         let sink = Sink::default();
-        let (lines, guard) = start_with(sink.clone(), 8).unwrap();
+        let (lines, guard) = start_with(sink.clone(), 8, PATIENCE).unwrap();
         let held = sink.held.lock().unwrap();
         for n in 0..100 {
             writeln!(lines.make_writer(), "line {n}").unwrap();
@@ -180,11 +200,10 @@ mod tests {
         let lost = lines.lost.load(Ordering::Relaxed);
         assert!((91..=92).contains(&lost), "{lost} of 100 with room for 8 and at most one being written");
         drop(held);
-        while lines.queue.try_send(Message::Line(b"after\n".to_vec())).is_err() {
-            std::thread::yield_now();
-        }
+        // The queue may still be full: this waits for room.
+        lines.queue.send(Message::Line(b"after\n".to_vec())).unwrap();
+        let text = sink.text_with("after\n");
+        assert!(text.contains(&format!("\"lines\":{lost}")), "{text}");
         drop(guard);
-        assert!(sink.text().contains(&format!("\"lines\":{lost}")), "{}", sink.text());
-        assert!(sink.text().contains("after\n"));
     }
 }

@@ -40,8 +40,9 @@ fn named<'a>(report: &'a Value, severity: &str) -> Vec<&'a str> {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn the_doctor_knows_a_real_pbx_by_its_version_its_dialplan_its_modules_and_its_calls() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let rogue = Rogue::listen();
     let dialplan = format!(
         "\n[from-trunk]\nexten => spoiled,1,Answer()\n same => n,Dial(AudioSocket/{}/${{UUID()}})\n",
@@ -99,8 +100,9 @@ fn the_doctor_knows_a_real_pbx_by_its_version_its_dialplan_its_modules_and_its_c
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn the_server_names_a_spoiled_dialplan_in_its_first_call() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (sound, http) = (free_port(), free_port());
     let dialplan = format!(
         "\n[from-trunk]\nexten => spoiled,1,Answer()\n same => n,Dial(AudioSocket/{sound}/${{UUID()}})\n"

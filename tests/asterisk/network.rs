@@ -45,7 +45,7 @@ fn resampled(samples: &[i16], from: Rate, to: Rate) -> Vec<i16> {
 
 /// Both directions whole, over one of the ways that a call may take.
 fn carries_both_directions_whole(plan: Plan, kind: u8, rate: Rate) {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (spoken, answered) = (words(11, 8), words(23, 6));
     // What is said while Asterisk still joins the two legs (some 40 ms) is lost: hence half a second of silence first.
     let spoken = [vec![0; 4000], spoken].concat();
@@ -70,23 +70,27 @@ fn carries_both_directions_whole(plan: Plan, kind: u8, rate: Rate) {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_call_carries_both_directions_whole() {
     carries_both_directions_whole(Plan::default(), 0x10, Rate::HZ_8000);
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_wideband_call_carries_both_directions_whole() {
     carries_both_directions_whole(Plan { codec: "slin16", ..Plan::default() }, 0x12, Rate::HZ_16000);
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn the_applications_form_carries_both_directions_whole() {
     carries_both_directions_whole(Plan { context: "orderline-app", ..Plan::default() }, 0x10, Rate::HZ_8000);
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn ari_tells_who_calls_whom_and_in_which_language() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let agent = Agent::start(0x10, words(5, 1), Ending::Stays);
     let pbx = Pbx::start(&peers, agent.address, free_port(), Plan::default());
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -167,7 +171,7 @@ pub(crate) fn hears_the_operator(caller: &Phone) {
 }
 
 fn ends_at_the_operator(sound: SocketAddr, plan: Plan) {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let pbx = Pbx::start(&peers, sound, free_port(), plan);
     let _operator = Phone::operator(pbx.sip, &operators_words());
     let caller = Phone::caller(CALLER);
@@ -177,28 +181,33 @@ fn ends_at_the_operator(sound: SocketAddr, plan: Plan) {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_reaches_a_person_when_no_server_runs() {
     ends_at_the_operator(free_port(), Plan::default());
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_reaches_a_person_when_no_server_runs_in_the_applications_form() {
     ends_at_the_operator(free_port(), Plan { context: "orderline-app", ..Plan::default() });
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_reaches_a_person_when_the_server_breaks_off() {
     let agent = Agent::start(0x10, words(3, 2), Ending::Breaks);
     ends_at_the_operator(agent.address, Plan::default());
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_reaches_a_person_when_the_server_breaks_off_in_the_applications_form() {
     let agent = Agent::start(0x10, words(3, 2), Ending::Breaks);
     ends_at_the_operator(agent.address, Plan { context: "orderline-app", ..Plan::default() });
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_reaches_a_person_when_the_agent_leaves_without_a_word_to_the_dialplan() {
     let agent = Agent::start(0x10, words(3, 2), Ending::Leaves);
     ends_at_the_operator(agent.address, Plan::default());

@@ -14,33 +14,17 @@ pub(crate) struct Peers {
 
 static TURN: Mutex<()> = Mutex::new(());
 
-/// The peers, when it is this test's turn. None, with a word on what to install, on a machine without them; in CI
-/// (`CI` is set) they are installed instead, and their absence is a failure.
-pub(crate) fn ready() -> Option<Peers> {
+/// The peers, when it is this test's turn.
+///
+/// # Panics
+/// On a machine without them: the tests that ask for them are ignored unless somebody wants them, so that one that has
+/// not been run never looks like one that has passed.
+pub(crate) fn ready() -> Peers {
     static FOUND: OnceLock<Result<Option<PathBuf>, String>> = OnceLock::new();
     let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let in_ci = std::env::var("CI").is_ok_and(|value| !value.is_empty());
-    let found = FOUND.get_or_init(|| {
-        let found = find();
-        if found.is_ok() || !in_ci {
-            return found;
-        }
-        let script = manifest().join("tests/asterisk/prepare.sh");
-        let output = Command::new(&script).output().map_err(|e| format!("{}: {e}", script.display()))?;
-        if !output.status.success() {
-            return Err(format!("{}: {}", script.display(), String::from_utf8_lossy(&output.stderr)));
-        }
-        find()
-    });
-    match found {
-        Ok(root) => Some(Peers { root: root.clone(), _turn: turn }),
-        Err(missing) => {
-            assert!(!in_ci, "{missing}");
-            eprintln!(
-                "skipped: {missing}\n         (sudo tests/asterisk/prepare.sh installs what is missing)"
-            );
-            None
-        }
+    match FOUND.get_or_init(find) {
+        Ok(root) => Peers { root: root.clone(), _turn: turn },
+        Err(missing) => panic!("{missing}; as root run: tests/asterisk/prepare.sh"),
     }
 }
 

@@ -68,8 +68,9 @@ pub(crate) fn person(pbx: &Pbx) -> Value {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_buys_tyres_in_a_call_that_orderline_set_up() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, stack) = open(&peers, "");
     let caller = Phone::caller(CALLER);
     caller.dial("100", pbx.sip);
@@ -103,8 +104,9 @@ fn a_caller_buys_tyres_in_a_call_that_orderline_set_up() {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_wideband_telephone_is_heard_and_spoken_to_at_16_khz() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, stack) = open(&peers, "");
     let caller = Phone::wideband_caller(CALLER);
     caller.dial("100", pbx.sip);
@@ -124,8 +126,9 @@ fn a_wideband_telephone_is_heard_and_spoken_to_at_16_khz() {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_who_hangs_up_at_any_moment_leaves_nothing_behind() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, stack) = open(&peers, "");
     for ms in [0, 5, 10, 20, 40, 80, 150, 300, 1500] {
         let caller = Phone::caller(CALLER);
@@ -140,8 +143,9 @@ fn a_caller_who_hangs_up_at_any_moment_leaves_nothing_behind() {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_who_puts_the_agent_on_hold_is_served_on_afterwards() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, stack) = open(&peers, "[conversation]\ncaller_silence_ms = 3000");
     let caller = Phone::caller(CALLER);
     caller.dial("100", pbx.sip);
@@ -160,8 +164,9 @@ fn a_caller_who_puts_the_agent_on_hold_is_served_on_afterwards() {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_key_reaches_the_agent_of_a_call_that_orderline_set_up() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, stack) = open(&peers, "");
     let _operator = Phone::operator(pbx.sip, &operators_words());
     let caller = Phone::caller(CALLER);

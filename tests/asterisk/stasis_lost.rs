@@ -19,7 +19,7 @@ use super::tap::Tap;
 
 /// A caller talks with a person when the server is killed.
 fn killed_behind_a_bridge(restarts: bool) {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, mut stack) = open(&peers, BRIDGE);
     let operator = Phone::operator(pbx.sip, &operators_words());
     let caller = Phone::caller(CALLER);
@@ -49,18 +49,21 @@ fn killed_behind_a_bridge(restarts: bool) {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_and_a_person_talk_on_when_the_server_is_killed() {
     killed_behind_a_bridge(false);
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_new_server_tidies_up_after_a_caller_and_a_person_who_talk() {
     killed_behind_a_bridge(true);
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_reaches_a_person_when_the_server_is_told_to_stop() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, mut stack) = open(&peers, "");
     let _operator = Phone::operator(pbx.sip, &operators_words());
     let caller = Phone::caller(CALLER);
@@ -77,7 +80,7 @@ fn a_caller_reaches_a_person_when_the_server_is_told_to_stop() {
 
 /// From the kill to the operator's word at the caller's ear.
 fn killed(more: &str, restarts: bool) {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, mut stack) = open(&peers, more);
     let operator = Phone::operator(pbx.sip, &operators_words());
     let caller = Phone::caller(CALLER);
@@ -106,23 +109,27 @@ fn killed(more: &str, restarts: bool) {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn the_dialplan_fetches_a_caller_back_at_once_when_the_server_is_killed() {
     killed("", false);
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn the_watchdog_fetches_a_caller_back_from_a_dead_server_where_no_handler_does() {
     killed("[ari.stasis]\ngone = \"\"\nwatchdog_s = 5", false);
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_new_server_gives_a_caller_of_the_dead_one_back_to_the_dialplan() {
     killed("[ari.stasis]\ngone = \"\"\nwatchdog_s = 0", true);
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_beyond_those_who_may_be_served_reaches_a_person_at_once() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, _stack) = open(&peers, "max_calls = 1");
     let _operator = Phone::operator(pbx.sip, &operators_words());
     let served = Phone::caller(CALLER);
@@ -135,8 +142,9 @@ fn a_caller_beyond_those_who_may_be_served_reaches_a_person_at_once() {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_whose_leg_asterisk_cannot_set_up_reaches_a_person() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let nobody = free_port();
     let (pbx, mut stack) = open(&peers, &format!("[ari.stasis]\nmedia_host = \"{nobody}\""));
     let _operator = Phone::operator(pbx.sip, &operators_words());
@@ -151,8 +159,9 @@ fn a_caller_whose_leg_asterisk_cannot_set_up_reaches_a_person() {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_whose_server_is_not_connected_reaches_a_person() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let pbx = Pbx::start(&peers, free_port(), free_port(), PLAN);
     let _operator = Phone::operator(pbx.sip, &operators_words());
     let caller = Phone::caller(CALLER);
@@ -162,8 +171,9 @@ fn a_caller_whose_server_is_not_connected_reaches_a_person() {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_broken_event_stream_costs_no_call_and_what_was_missed_is_made_good() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (sound, http) = (free_port(), free_port());
     let pbx = Pbx::start(&peers, sound, http, PLAN);
     let address: SocketAddr = pbx.ari.trim_start_matches("http://").parse().expect("an address");

@@ -346,8 +346,9 @@ fn lives_through(case: &Case<'_>, pbx: &Pbx<'_>) -> End {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn what_ends_the_agents_leg_and_what_the_caller_lives_through_then() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (_person, people) = person();
     let mut dialplan = String::from("\n[from-trunk]\n");
     let mut cases = Vec::new();

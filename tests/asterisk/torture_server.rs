@@ -137,8 +137,9 @@ fn nothing_is_left(pbx: &Pbx<'_>, stack: &Stack, sound: SocketAddr) {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_may_fall_silent_and_hold() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, stack, sound) = open(&peers, "");
     let _operator = Phone::operator(pbx.sip, &operators_words());
 
@@ -191,8 +192,9 @@ struct Carried {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_may_use_any_packet_time_and_asterisk_any_rate() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, stack, sound) = open(&peers, "");
     let of_packets = PACKET_TIMES.map(|(from, ptime_ms)| Carried {
         from,
@@ -266,8 +268,9 @@ fn chance(n: u32) -> u32 {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn quick_hang_ups_leave_nothing_behind_and_neither_does_a_pbx_that_dies() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, mut stack, sound) = open(&peers, "");
     let cases: Vec<u32> = (0..120).collect();
     let begun = Instant::now();
@@ -300,8 +303,9 @@ fn quick_hang_ups_leave_nothing_behind_and_neither_does_a_pbx_that_dies() {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_server_that_goes_away_finishes_its_calls_and_everybody_else_gets_a_person() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, mut stack, _) = open(&peers, "drain_s = 15");
     let _operator = Phone::operator(pbx.sip, &operators_words());
     let served = FORMS.map(|number| WirePhone::dial(pbx.sip, number, &Dialling::default()));

@@ -83,8 +83,9 @@ fn spoken(tape: &Tape) -> String {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_hears_ringing_until_a_person_answers_who_sees_number_order_and_summary() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, stack) = open(&peers, Plan::default());
     let mut operator = Phone::ringing_operator(pbx.sip, &operators_words());
     let caller = Phone::caller(CALLER);
@@ -151,8 +152,9 @@ fn forger(target: &'static str) -> SocketAddr {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn nobody_but_the_people_of_the_dialplan_is_rung_whatever_comes_over_http() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     for target in ["900,1)&PJSIP/900@trunk,1", "orderline-back,s,1", "", "operator"] {
         let agent = Agent::start(0x10, words(3, 2), Ending::Leaves);
         let pbx = Pbx::start(&peers, agent.address, forger(target), Plan::default());
@@ -171,8 +173,9 @@ fn nobody_but_the_people_of_the_dialplan_is_rung_whatever_comes_over_http() {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn the_agent_takes_a_call_back_that_nobody_answers_and_serves_it_on() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     // Nobody is registered at all.
     let (pbx, stack) = open(&peers, Plan { operator_wait_s: Some(4), ..Plan::default() });
     let caller = Phone::caller(CALLER);
@@ -207,8 +210,9 @@ fn the_agent_takes_a_call_back_that_nobody_answers_and_serves_it_on() {
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_who_keeps_asking_for_a_person_who_is_not_there_is_told_so_in_the_end() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let plan = Plan { context: "orderline-app", operator_wait_s: Some(3), ..Plan::default() };
     let (pbx, stack) = open(&peers, plan);
     // A telephone that rings out.
@@ -240,8 +244,9 @@ fn a_caller_who_keeps_asking_for_a_person_who_is_not_there_is_told_so_in_the_end
 }
 
 #[test]
+#[ignore = "needs a real Asterisk and SIP phone: CI=true make test"]
 fn a_caller_whose_server_was_killed_is_taken_back_by_the_next_one_when_nobody_answers() {
-    let Some(peers) = peers::ready() else { return };
+    let peers = peers::ready();
     let (pbx, mut stack) = open(&peers, Plan { operator_wait_s: Some(12), ..Plan::default() });
     let caller = Phone::caller(CALLER);
     caller.dial("100", pbx.sip);

@@ -101,7 +101,8 @@ async fn a_url_that_never_answers_does_not_hold_up_the_end() {
     let sinks = Sinks::spawn(&journal, &settings).unwrap();
     heads(&journal, 1..=1).await;
     let _held = listener.accept().await.unwrap();
-    tokio::time::timeout(Duration::from_secs(5), sinks.stop())
+    // Two seconds; without being told it would be the ten that a URL is given.
+    tokio::time::timeout(Duration::from_secs(8), sinks.stop())
         .await
         .expect("it is told of the end meanwhile");
     journal.shutdown().await.unwrap();

@@ -64,10 +64,12 @@ async fn a_postgresql_that_goes_away_before_the_yes_leaves_the_order_unknown_unt
     let cluster = Cluster::start(&folder).await.unwrap();
     let model = Model::start(order_then_look).await;
     let shop = Shop::open_on(&cluster).await;
-    let house = House::open(&model.url, &shop.base, |config| {
+    let mut house = House::open(&model.url, &shop.base, |config| {
         config.audit.database_url = Some(shop.database_url.clone().into());
     })
     .await;
+    // After the yes the agent asks for a moment, and has the store's answer after four seconds at most.
+    house.quiet_ms = 8_000;
     let steps = vec![say("ru_nokian"), say("ru_yes"), say("ru_winter"), hang_up()];
     let goes_away = async {
         read_back(&house).await;

@@ -29,6 +29,9 @@ fn postgresql_killed_under_load_has_everything_after_its_return() {
     RUNTIME.block_on(outage(Duration::from_secs(3), true));
 }
 
+/// A bound against hanging, not an expectation.
+const PATIENCE: Duration = Duration::from_secs(120);
+
 /// The audit's PostgreSQL, which is not the store's, goes away and comes back, and calls go on meanwhile.
 async fn outage(length: Duration, killed: bool) {
     let shop = shop().await;
@@ -58,7 +61,14 @@ async fn outage(length: Duration, killed: bool) {
         kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
     }
     cluster.stop().await;
+    let gone = Instant::now();
     tokio::time::sleep(length).await;
+    // Calls go on: two words a second, which a busy machine may take longer for.
+    let enough = usize::try_from(length.as_secs() * 2).unwrap();
+    while child.heard() - before <= enough {
+        assert!(gone.elapsed() < length + PATIENCE, "calls go on: {} words", child.heard() - before);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let meanwhile = child.heard() - before;
 
     let cluster = start_again(data.path()).await;
@@ -66,7 +76,7 @@ async fn outage(length: Duration, killed: bool) {
     let told = said(&child.so_far());
     let pool = connect(&url).await;
     while !holds(&pool, &told).await {
-        assert!(returned.elapsed() < Duration::from_secs(30), "not drained");
+        assert!(returned.elapsed() < PATIENCE, "not drained");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let drained = returned.elapsed();
@@ -79,7 +89,6 @@ async fn outage(length: Duration, killed: bool) {
     child.go().await;
     let (well, words) = child.end(Duration::from_secs(90)).await;
     assert_eq!(well, Some(true), "{words:?}");
-    assert!(u64::try_from(meanwhile).unwrap() > length.as_secs() * 2, "calls go on: {meanwhile}");
     let lost: Vec<Said> = said(&words).into_iter().filter(|said| said.outcome != "unknown").collect();
     assert!(holds(&pool, &lost).await, "every outcome that was told is there");
     let unverified = invariants::unverified(&script.journal, Some(&pool)).await;
@@ -153,7 +162,7 @@ fn a_store_that_is_killed_again_and_again_makes_what_was_told_and_nothing_else()
             let drafts = || said(&child.so_far()).iter().filter(|said| said.outcome == "drafted").count();
             let began = Instant::now();
             while drafts() < kills * DRAFTS_BETWEEN {
-                assert!(began.elapsed() < Duration::from_secs(60), "orders are taken again");
+                assert!(began.elapsed() < PATIENCE, "orders are taken again");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             tokio::time::sleep(Duration::from_millis(random.below(300))).await;

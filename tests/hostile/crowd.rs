@@ -1,10 +1,10 @@
 //! Many at once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use orderline::call::Settings;
-use orderline::telephone::hostile::Attack;
+use orderline::telephone::hostile::{Attack, Report};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
@@ -36,6 +36,7 @@ async fn thousands_of_half_open_sockets_take_their_cap_and_no_more() {
     server.only(&[&healthy]).await;
     let before = descriptors();
 
+    let since = Instant::now();
     let mut sockets = Vec::new();
     for _ in 0..crowd {
         sockets.push(timeout(SOON, TcpStream::connect(server.address)).await.unwrap().unwrap());
@@ -45,11 +46,12 @@ async fn thousands_of_half_open_sockets_take_their_cap_and_no_more() {
     for socket in &mut sockets {
         let mut first = [0xee];
         let read = timeout(SOON, socket.read(&mut first)).await.unwrap();
-        taken += usize::from(matches!(read, Ok(1)) && first == [0x10]);
+        taken += u64::from(matches!(read, Ok(1)) && first == [0x10]);
     }
     println!("{taken} of {crowd} half-open connections were taken in");
-    // A place that is given back within the handshake's time goes to the next.
-    assert!((100..=300).contains(&taken), "{taken}");
+    // A place that is given back after the handshake's time goes to the next, as often as that time went by.
+    let most = 100 * (2 + since.elapsed().as_secs() / 3);
+    assert!((100..=most).contains(&taken), "{taken}");
     // The deadline frees them while the other side still holds on.
     for socket in &mut sockets {
         let mut sink = Vec::new();
@@ -75,8 +77,9 @@ async fn a_storm_of_resets_leaves_nothing_behind() {
     let healthy = server.call(1).await;
     server.only(&[&healthy]).await;
     let before = descriptors();
-    let report = attacked(&server, &[Attack::Reset, Attack::Torn], 16, Duration::from_secs(3)).await;
-    println!("{} connections in 3 s", report.connections());
+    let enough = |report: &Report| report.connections() > 500;
+    let report = attacked(&server, &[Attack::Reset, Attack::Torn], 16, Duration::from_secs(3), enough).await;
+    println!("{} connections", report.connections());
     assert!(report.connections() > 500, "{report:?}");
     server.only(&[&healthy]).await;
     descriptors_are_back(before).await;
