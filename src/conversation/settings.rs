@@ -33,7 +33,7 @@ pub struct Settings {
     /// Caller speech that cuts the agent off, in milliseconds; default 300. Lower lets a cough interrupt.
     pub barge_in_ms: u32,
     /// Silence of both sides after which the caller is asked whether they are there, in milliseconds; default 12000.
-    /// The second such silence ends the call.
+    /// After a read-back its own question is asked again instead. The second such silence ends the call.
     pub caller_silence_ms: u32,
     /// The longest call, in milliseconds; default 1,800,000 (30 minutes).
     pub maximum_call_ms: u32,

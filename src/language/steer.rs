@@ -61,11 +61,11 @@ fn cancels(text: &str, language: Language) -> Option<Cancelled> {
     match object.map(|at| (&rest[at], &rest[at + 1..])) {
         None => Some(Cancelled::This),
         Some((word, after)) if named(word) => {
-            let numbered = after.first().is_some_and(|next| {
-                matches!(next.as_str(), "номер" | "number" | "с" | "от" | "from")
-                    || next.bytes().all(|b| b.is_ascii_digit())
-                    || !super::numerals(std::slice::from_ref(next), language).is_empty()
-            });
+            // A number of one or two digits is what a recogniser makes of "please", or a count.
+            let numbered = after
+                .first()
+                .is_some_and(|next| matches!(next.as_str(), "номер" | "number" | "с" | "от" | "from"))
+                || super::dictated(text, language).iter().any(|digits| digits.len() >= 3);
             Some(if numbered { Cancelled::Another } else { Cancelled::This })
         }
         Some((word, after)) => {

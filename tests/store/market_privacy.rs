@@ -1,43 +1,57 @@
 //! What must never be kept: card numbers, and the tokens of cards once the provider has them.
 
+use std::cell::RefCell;
 use std::io::Write;
-use std::sync::{Arc, Mutex};
+use std::sync::Once;
 
 use serde_json::{Value, json};
 use sqlx::AssertSqlSafe;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::filter::dynamic_filter_fn;
+use tracing_subscriber::layer::SubscriberExt;
 
 use crate::market_desk::Market;
 
 const PHONE: &str = "+79051112233";
 const PAN: &str = "4111111111111111";
 
+thread_local! {
+    /// Where this thread's log goes, if its test wants it.
+    static LOG: RefCell<Option<Vec<u8>>> = const { RefCell::new(None) };
+}
+
 /// All that is logged on this thread, which is where a test's store runs.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+///
+/// One subscriber serves the whole binary. One for each thread (`set_default`) may hear nothing: which lines anybody wants
+/// is kept per line of code, and decided anew at a moment when another test has no subscriber.
+struct Log;
+
+impl Log {
+    fn listen() -> Self {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            // Asked at each line, and so never remembered for another thread.
+            let wanted = dynamic_filter_fn(|_, _| LOG.with_borrow(Option::is_some));
+            let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| Self);
+            let subscriber = tracing_subscriber::registry().with(lines).with(wanted);
+            tracing::subscriber::set_global_default(subscriber).expect("the only subscriber of the binary");
+        });
+        LOG.set(Some(Vec::new()));
+        Self
+    }
+
+    fn text(&self) -> String {
+        LOG.with_borrow(|log| String::from_utf8_lossy(log.as_deref().unwrap_or_default()).into_owned())
+    }
+}
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        LOG.with_borrow_mut(|log| log.iter_mut().for_each(|log| log.extend_from_slice(bytes)));
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'a self) -> Self {
-        self.clone()
-    }
-}
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
 
@@ -85,13 +99,7 @@ fn everywhere(body: &Value, value: &Value) -> Vec<Value> {
 
 #[tokio::test]
 async fn a_card_number_in_any_field_is_refused_and_found_nowhere() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(log.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::listen();
     let market = Market::open().await;
     let buyer = market.buyer(PHONE, true).await;
     let order = market.reserved(&buyer).await;
@@ -150,13 +158,7 @@ async fn a_card_number_in_any_field_is_refused_and_found_nowhere() {
 
 #[tokio::test]
 async fn a_cards_token_is_forgotten_with_its_use_and_never_logged() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(log.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::listen();
     let market = Market::open().await;
     let buyer = market.buyer(PHONE, true).await;
     let mut body = market.body(1).await;

@@ -30,6 +30,24 @@ fn a_wish_to_cancel_is_told_from_a_question_about_it() {
 }
 
 #[test]
+fn the_order_at_hand_is_told_from_another_and_from_what_is_no_order() {
+    all(
+        cancels_this,
+        Russian,
+        "отмените мой заказ | отмена | отменяйте всё | ничего не надо, отменяйте | не буду ничего заказывать | отмена заказа",
+        "отмените старый заказ | отмените первый | отмените заказ номер четыре пять два один | отмените доставку
+        | отмените заказ 4521 | да, не надо ничего отменять | отменять не нужно | а отменить потом можно",
+    );
+    all(
+        cancels_this,
+        English,
+        "cancel my order please | cancel my order three | cancel it | scrap the whole order | just cancel everything",
+        "cancel my old order | cancel order number four five two one | cancel the delivery | no need to cancel
+        | don't cancel anything | can i cancel it later",
+    );
+}
+
+#[test]
 fn a_person_is_asked_for_in_many_words() {
     all(
         wants_operator,
@@ -38,7 +56,7 @@ fn a_person_is_asked_for_in_many_words() {
         | переключите на оператора | хочу поговорить с оператором | хочу говорить с человеком | позовите человека
         | соедините с менеджером | мне нужен менеджер | живой оператор | переведите на специалиста | дайте оператора
         | менеджера пожалуйста",
-        "не надо оператора | нас пять человек будет | мне нужны шины | да | здравствуйте",
+        "не надо оператора | оператора не надо | никакого оператора не нужно | нас пять человек будет | мне нужны шины | да | здравствуйте",
     );
     all(
         wants_operator,
