@@ -10,8 +10,9 @@
 //! | `endpoint` | the ear: where the caller's turns begin, pause and end |
 //! | `playout` | the mouth: what is being said, as frames on an absolute schedule |
 //! | `floor` | whose turn it is: patience, barge-in, what a turn's words are |
+//! | `asking` | a question about an order: put, put again, answered |
 //! | `dialogue` | the mind: what a turn means, what the thinker says to it |
-//! | `desk`, `settle` | tool calls to order actions, and their outcomes back |
+//! | `desk`, `settle`, `twin` | tool calls to order actions, and their outcomes back |
 //! | `parting` | how the core leaves, and what a person is told who takes over |
 //! | `consent` | what needs the caller's yes |
 //! | `discretion` | what must not be kept: refused recordings, cards' numbers |
@@ -25,6 +26,7 @@ use std::time::Duration;
 use crate::ids::{PresentedNumber, RequestId, TurnId};
 use crate::language::Language;
 
+mod asking;
 pub mod clock;
 mod consent;
 mod desk;
@@ -42,6 +44,7 @@ mod settings;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod twin;
 
 pub use clock::CallTime;
 pub use consent::digest as order_digest;
@@ -335,42 +338,6 @@ impl Conversation {
         }
         if self.mouth.is_idle() && !self.timers.contains_key(&Timer::Silence) {
             self.watch_silence();
-        }
-    }
-
-    /// A clause begins to be heard, or goes on. With any that is not the question's own, no yes counts until that is asked
-    /// again.
-    fn sounds(&mut self, id: RequestId) {
-        let item = self.mouth.item(id);
-        let read_back = item.as_ref().is_some_and(|item| item.read_back);
-        if let Some(text) = item.map(|item| item.text.clone()).filter(|text| *text != self.spoken[1]) {
-            let last = std::mem::replace(&mut self.spoken[1], text);
-            self.spoken[0] = last;
-        }
-        if !read_back {
-            self.consent.suspend();
-        }
-    }
-
-    /// What the caller is to agree to was played whole: a yes now counts.
-    fn asked_whole(&mut self) {
-        if let Some(pending) = self.consent.pending() {
-            let order_number = pending.order.order_number.clone();
-            self.mind.briefing.awaiting_yes = true;
-            self.note(Note::ReadBack { order_number });
-        }
-        self.take_kept_key();
-    }
-
-    /// The key 1 that was pressed during the read-back counts now, unless the caller is saying something: their words may
-    /// take it back.
-    fn take_kept_key(&mut self) {
-        if self.ear.in_turn() || self.turn.awaits_words() {
-            return;
-        }
-        if let Some(pressed) = self.consent.take_key() {
-            self.mind.takes_leave = false;
-            self.agreed(crate::orders::Assent::Keyed, pressed);
         }
     }
 

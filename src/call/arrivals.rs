@@ -275,7 +275,7 @@ where
             language: spoken,
             detect_language: self.calls.detect_language && language.is_none(),
             today: chrono::Local::now().date_naive(),
-            accepted_at: Some(chrono::Utc::now()),
+            accepted_at_s: Some(chrono::Utc::now().timestamp()),
             seed: uuid::Uuid::new_v4().as_u64_pair().0,
             returning: self.place.as_ref().is_some_and(Place::is_return),
             recording: self.calls.tapes.as_ref().map(|tapes| tapes.notice(spoken)),

@@ -14,7 +14,7 @@ use crate::conversation::dialogue::Called;
 use crate::conversation::event::{Message, Note};
 use crate::conversation::parting::Why;
 use crate::conversation::phrases::{self, Fixed};
-use crate::conversation::{CallTime, Conversation, Output, Timer, facts};
+use crate::conversation::{Conversation, Output, Timer, facts};
 use crate::ids::{Pii, PresentedNumber, RequestId};
 use crate::orders::tools::{self, OrderScope, RequestedDelivery, RequestedItem, ToolRequest};
 use crate::orders::{
@@ -68,15 +68,15 @@ pub(super) struct Desk {
     pub(super) baskets: u32,
     /// Orders of this number that were placed minutes before the call, once they were looked for; the newest first. One that
     /// the caller has been told of is not here any more.
-    recent: Option<Vec<OrderSummary>>,
+    pub(super) recent: Option<Vec<OrderSummary>>,
     /// What the order was made of that this call placed last.
-    placed: Option<Vec<DraftLine>>,
+    pub(super) placed: Option<Vec<DraftLine>>,
     /// What the draft in hand was made of.
-    lines: Vec<DraftLine>,
+    pub(super) lines: Vec<DraftLine>,
     /// Goods that the caller has said yes to although an order of the like stands.
-    allowed: Option<Vec<DraftLine>>,
+    pub(super) allowed: Option<Vec<DraftLine>>,
     /// Goods that the caller was asked about and did not say yes to.
-    withheld: Option<(Vec<DraftLine>, Twin)>,
+    pub(super) withheld: Option<(Vec<DraftLine>, Twin)>,
     /// How often the store had changed the order when the yes came.
     pub(super) changed: u32,
     /// Definite rejections so far; part of later keys, so that a stored "no" does not answer a later try.
@@ -290,74 +290,6 @@ impl Conversation {
         self.act(Purpose::Tool(call), OrderAction::CreateDraft { lines, phone, name }, None);
     }
 
-    /// The orders of this number, looked for before the first draft: what was placed minutes ago is kept.
-    pub(super) fn recent_settled(&mut self, call: Called, outcome: ActionOutcome) {
-        let orders = match outcome {
-            ActionOutcome::Orders { orders } => orders,
-            // A store that cannot be asked will say so to the draft.
-            _ => Vec::new(),
-        };
-        let now = self
-            .answer
-            .as_ref()
-            .and_then(|answer| answer.accepted_at)
-            .map(|at| at + self.now.since(CallTime::default()));
-        let is_recent = |order: &OrderSummary| {
-            order.status.is_open()
-                && now.is_some_and(|now| (now - order.created_at).to_std().is_ok_and(|age| age <= RECENT))
-        };
-        self.desk.recent = Some(orders.into_iter().filter(is_recent).collect());
-        match tools::parse(&call.tool, &call.arguments) {
-            Ok(request) => self.carry_out(call, request),
-            Err(_) => self.next_call(),
-        }
-    }
-
-    /// Whether a draft of these goods would be a second order that the caller may not want: one was placed on their number
-    /// minutes ago and they have not been told, or they placed the very same in this call.
-    fn twin(&mut self, call: &Called, lines: &[DraftLine]) -> Option<Twin> {
-        if self.desk.allowed.as_deref() == Some(lines) {
-            return None;
-        }
-        if let Some((_, twin)) = self.desk.withheld.as_ref().filter(|(withheld, _)| withheld == lines) {
-            return Some(Twin { call: call.clone(), ..twin.clone() });
-        }
-        let language = self.language;
-        if self.desk.placed.as_deref() == Some(lines)
-            && let Some(order) = &self.mind.briefing.placed
-        {
-            let text = phrases::just_placed(order, language);
-            return Some(Twin { call: call.clone(), lines: lines.to_vec(), text });
-        }
-        let recent = self.desk.recent.as_mut().filter(|recent| !recent.is_empty())?;
-        // The newest is enough: what is asked is whether there shall be another.
-        let order = recent.remove(0);
-        recent.clear();
-        let now =
-            self.answer.as_ref().and_then(|answer| answer.accepted_at)? + self.now.since(CallTime::default());
-        let minutes = (now - order.created_at).num_minutes();
-        let text = phrases::placed_before(&order, u64::try_from(minutes).unwrap_or(0), language);
-        Some(Twin { call: call.clone(), lines: lines.to_vec(), text })
-    }
-
-    /// The caller wants the second order, too.
-    pub(super) fn allow_twin(&mut self, twin: Twin) {
-        self.desk.withheld = None;
-        self.desk.allowed = Some(twin.lines);
-        self.mind.history.push(Message::Note {
-            text: "the caller said yes to a second order; the draft is made".to_owned(),
-        });
-        let call_ref = format!("{}-agreed", twin.call.call_ref);
-        self.desk.queue(vec![Called { call_ref, ..twin.call }]);
-        self.next_call();
-    }
-
-    /// An order of these goods was placed in this call.
-    pub(super) fn remember_placed(&mut self) {
-        self.desk.allowed = None;
-        self.desk.placed = Some(std::mem::take(&mut self.desk.lines));
-    }
-
     fn deliver(&mut self, call: Called, delivery: RequestedDelivery) {
         let Some(order) = self.mind.briefing.draft.clone() else {
             return self.refuse(&call, "no_draft", "there is no draft to deliver");
@@ -509,8 +441,5 @@ impl Conversation {
     }
 }
 
-/// An order so old is news to nobody. Chosen: who redials after a dropped line does it within minutes, and an order counts
-/// from its draft, which a long call makes early.
-const RECENT: Duration = Duration::from_secs(30 * 60);
 /// Tool calls of a whole call. Chosen: a long purchase takes a dozen; ten times that is a model that was talked into a loop.
 const TOOL_CALLS: u32 = 120;

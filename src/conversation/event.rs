@@ -56,9 +56,10 @@ pub struct Answer {
     pub detect_language: bool,
     /// The local date, for "tomorrow" and delivery days.
     pub today: chrono::NaiveDate,
-    /// The time at accept, for how long ago an order was placed. None on tapes of before: then no order is recent.
+    /// The time at accept, in seconds since 1970 (UTC), for how long ago an order was placed. None on tapes of before: then
+    /// no order is recent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accepted_at: Option<chrono::DateTime<chrono::Utc>>,
+    pub accepted_at_s: Option<i64>,
     /// What seeds derived ids and any choice between equal phrases.
     pub seed: u64,
     /// The caller was transferred to a person, and nobody answered: the agent takes the call back.

@@ -19,7 +19,7 @@ fn recorded_by(mut stage: Stage, notice: &str) -> Stage {
             language: Language::English,
             detect_language: false,
             today: "2026-11-21".parse().expect("a date"),
-            accepted_at: Some("2026-11-21T12:00:00Z".parse().expect("a time")),
+            accepted_at_s: Some(1_795_262_400),
             seed: 1,
             returning: false,
             recording: Some(notice.into()),
