@@ -38,11 +38,12 @@ pub fn run(args: &TranscribeArgs) -> anyhow::Result<ExitCode> {
             let mark = if heard.errors == 0 { "right" } else { "WRONG" };
             let (spoken, found) = heard.language;
             println!(
-                "{mark} {} {}>{} {} ms",
+                "{mark} {} {}>{} {} ms, sure {} of 1000",
                 heard.file,
                 spoken.code(),
                 found.code(),
-                heard.took.as_millis()
+                heard.took.as_millis(),
+                heard.confidence_permille,
             );
             println!("  said       {}\n  understood {}", heard.said, heard.understood);
         }
