@@ -52,6 +52,11 @@ pub use steer::{
 };
 pub use unfinished::is_unfinished;
 
+/// Whether words have this sense in either language: who is spoken to in one says "stop" in the other.
+pub fn in_either(sense: fn(&str, Language) -> bool, text: &str) -> bool {
+    Language::ALL.into_iter().any(|language| sense(text, language))
+}
+
 /// A language that Orderline speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Language {
@@ -65,6 +70,9 @@ pub enum Language {
 }
 
 impl Language {
+    /// Both of them.
+    pub const ALL: [Self; 2] = [Self::Russian, Self::English];
+
     /// ISO 639-1: `ru` or `en`; what whisper and the speech endpoints are told.
     pub fn code(self) -> &'static str {
         match self {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::conversation::consent::{Agreed, Consent, Matter, Pending, Refusal};
-use crate::conversation::dialogue::either;
 use crate::conversation::event::{Message, Note};
 use crate::conversation::parting::Why;
 use crate::conversation::phrases::{self, Fixed};
@@ -28,21 +27,17 @@ impl Conversation {
                     self.mind.takes_leave = takes_leave;
                     self.agreed(Assent::Spoken { transcript: text.to_owned() }, self.turn.began());
                 } else {
-                    self.consent.suspend();
                     self.ask_again(Some(Fixed::NotHeard));
                 }
             }
             Reply::Refused => {
-                if either(language::says_goodbye, text) {
+                if language::in_either(language::says_goodbye, text) {
                     self.say_goodbye()
                 } else {
                     self.refused()
                 }
             }
-            Reply::Doubtful => {
-                self.consent.suspend();
-                self.ask_again(Some(Fixed::NotClear));
-            }
+            Reply::Doubtful => self.ask_again(Some(Fixed::NotClear)),
             // Nothing is said, so that the question stays the last thing that was asked.
             Reply::Moment => self.watch_silence(),
             Reply::Other => return false,
@@ -52,7 +47,8 @@ impl Conversation {
 
     /// Whether the caller cancels, or wants a person.
     fn steers(&self, text: &str) -> bool {
-        either(language::cancels_this, text) || either(language::wants_operator, text)
+        language::in_either(language::cancels_this, text)
+            || language::in_either(language::wants_operator, text)
     }
 
     /// The caller asked for time, or did not: with it, nothing is asked for a while.
@@ -139,21 +135,17 @@ impl Conversation {
 
     /// What was asked is asked again once something else was said, and nothing is under way.
     pub(super) fn ask_again_when_due(&mut self) {
-        let busy = self.ear.in_turn() || self.turn.awaits_words() || self.is_thinking_or_acting();
+        if self.consent.suspended().is_none() {
+            return;
+        }
+        let speaks = !self.mouth.is_idle() || !self.interrupted.is_empty();
+        let hears = self.ear.in_turn() || self.turn.awaits_words() || !self.keys.is_empty();
+        let works = self.mind.is_thinking() || self.desk.current.is_some();
+        let gone = self.leaving.is_some() || self.held || self.hung_up || self.left;
         let later = self.moment.is_some_and(|until| self.now < until);
-        if self.consent.suspended().is_some()
-            && self.mouth.is_idle()
-            && self.interrupted.is_empty()
-            && self.leaving.is_none()
-            && !(busy || later || self.held || self.hung_up || self.left)
-            && self.keys.is_empty()
-        {
+        if !(speaks || hears || works || gone || later) {
             self.ask_again(None);
         }
-    }
-
-    fn is_thinking_or_acting(&self) -> bool {
-        self.mind.is_thinking() || self.desk.current.is_some()
     }
 
     /// The pending confirmation no longer stands.

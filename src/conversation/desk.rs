@@ -66,17 +66,18 @@ pub(super) struct Desk {
     called: u32,
     /// Drafts made in this call: the basket revision in the next one's key.
     pub(super) baskets: u32,
-    /// Orders of this number that were placed minutes before the call, once they were looked for; the newest first. One that
-    /// the caller has been told of is not here any more.
-    pub(super) recent: Option<Vec<OrderSummary>>,
+    /// Orders of this number were looked for.
+    pub(super) looked: bool,
+    /// The newest of them, if it was placed minutes ago and the caller has not been told of it yet.
+    pub(super) recent: Option<OrderSummary>,
     /// What the order was made of that this call placed last.
     pub(super) placed: Option<Vec<DraftLine>>,
     /// What the draft in hand was made of.
     pub(super) lines: Vec<DraftLine>,
     /// Goods that the caller has said yes to although an order of the like stands.
     pub(super) allowed: Option<Vec<DraftLine>>,
-    /// Goods that the caller was asked about and did not say yes to.
-    pub(super) withheld: Option<(Vec<DraftLine>, Twin)>,
+    /// What the caller was asked about and did not say yes to.
+    pub(super) withheld: Option<Twin>,
     /// How often the store had changed the order when the yes came.
     pub(super) changed: u32,
     /// Definite rejections so far; part of later keys, so that a stored "no" does not answer a later try.
@@ -162,6 +163,14 @@ impl Conversation {
         match tools::parse(&call.tool, &call.arguments) {
             Ok(request) => self.carry_out(call, request),
             Err(error) => self.answer_call(&call, facts::error(error.code(), &error.to_string())),
+        }
+    }
+
+    /// A tool call that something else had to come before: what stood in its way has been seen to.
+    pub(super) fn carry_out_anew(&mut self, call: Called) {
+        match tools::parse(&call.tool, &call.arguments) {
+            Ok(request) => self.carry_out(call, request),
+            Err(_) => self.next_call(),
         }
     }
 
@@ -265,7 +274,7 @@ impl Conversation {
             let say = format!("product_ref counts from 1 to {} in the last list", products.len());
             return self.refuse(&call, "unknown_product_ref", &say);
         };
-        if self.desk.recent.is_none() {
+        if !self.desk.looked {
             let action = OrderAction::SearchOrders { phone: Some(phone), order_number: None };
             return self.act(Purpose::Recent(call), action, None);
         }
@@ -273,7 +282,7 @@ impl Conversation {
             let note = "the desk tells the caller of the order that was placed minutes ago, and asks whether to make another";
             self.record(&call, serde_json::json!({ "status": "asked", "note": note }));
             self.desk.forget_calls();
-            self.desk.withheld = Some((lines, twin.clone()));
+            self.desk.withheld = Some(twin.clone());
             return self.ask(Matter::Twin(twin));
         }
         if let Some(old) = self.mind.briefing.draft.take() {

@@ -11,7 +11,7 @@ use crate::conversation::phrases::Fixed;
 use crate::conversation::playout::Item;
 use crate::conversation::{Conversation, Output, Timer};
 use crate::ids::RequestId;
-use crate::language::{self, ClauseSplitter, Language};
+use crate::language::{self, ClauseSplitter};
 use crate::orders::{Assent, Order, ToolName};
 
 /// A tool call as the thinker made it, to be carried out when its completion is whole.
@@ -120,21 +120,21 @@ impl Conversation {
             self.leaving = None;
             self.timers.remove(&Timer::Leaving);
         }
-        if either(language::refuses_recording, text) && self.refuse_recording() {
+        if language::in_either(language::refuses_recording, text) && self.refuse_recording() {
             return;
         }
-        self.give_a_moment(either(language::asks_wait, text));
+        self.give_a_moment(language::in_either(language::asks_wait, text));
         // Before the words that steer: "да, не надо ничего отменять" is a yes.
         if self.consent.matter().is_some() && self.answer_to_question(text) {
             return;
         }
-        if either(language::cancels_this, text) && self.has_something_to_cancel() {
+        if language::in_either(language::cancels_this, text) && self.has_something_to_cancel() {
             return self.cancel_by_word();
         }
-        if either(language::wants_operator, text) {
+        if language::in_either(language::wants_operator, text) {
             return self.transfer(Why::Asked);
         }
-        if either(language::says_goodbye, text) {
+        if language::in_either(language::says_goodbye, text) {
             // Perhaps the caller thinks that the order is placed.
             if self.consent.matter().is_some() && self.consent.times_again() == 0 {
                 return self.ask_again(None);
@@ -244,9 +244,7 @@ impl Conversation {
         // A status that was told may rightly be "confirmed".
         let may_be_true = facts.placed.is_some() || facts.draft.is_none() && !facts.orders.is_empty();
         // In whatever language it was talked into.
-        let claims =
-            [Language::Russian, Language::English].map(|language| language::claims_placed(clause, language));
-        if !may_be_true && claims.contains(&true) {
+        if !may_be_true && language::in_either(language::claims_placed, clause) {
             self.mind.words = self.mind.words.replacen(clause.trim(), "", 1);
             let why = "it says that an order is placed, and none is".to_owned();
             return self.note(Note::FellBack { from: "thinking".into(), to: "silence".into(), why });
@@ -312,7 +310,6 @@ impl Conversation {
             return self.transfer(Why::Trouble);
         }
         if self.consent.matter().is_some() {
-            self.consent.suspend();
             return self.ask_again(Some(Fixed::NotHeard));
         }
         self.say_fixed(Fixed::Again);
@@ -384,11 +381,6 @@ impl Conversation {
         self.interrupted.extend(rest);
         self.drop_interrupted();
     }
-}
-
-/// Whether words have this sense in either language: who is spoken to in one says "stop" in the other.
-pub(super) fn either(sense: fn(&str, Language) -> bool, text: &str) -> bool {
-    [Language::Russian, Language::English].into_iter().any(|language| sense(text, language))
 }
 
 /// Completions for one turn of the caller: a search, a draft, a delivery and an answer fit; a loop does not.

@@ -24,6 +24,8 @@ pub(super) struct Turn {
     ended: bool,
     began: CallTime,
     last_sound: CallTime,
+    /// Whether the words of this revision answer a question whole, once that was asked for.
+    answers: Option<(u32, bool)>,
     /// The agent was cut off by this turn.
     cut: bool,
     /// How sure the recogniser is of the words, 0 to 1000.
@@ -90,16 +92,22 @@ impl Conversation {
     }
 
     /// How long a quiet ends the turn, by what the words so far look like.
-    fn patience(&self) -> Duration {
+    fn patience(&mut self) -> Duration {
         let default = self.settings.end_of_turn_ms;
         let fresh = self.turn.words.as_ref().filter(|(revision, _)| {
             *revision == self.turn.revision && self.turn.covers == self.ear.last_sound()
         });
         let ms = match fresh {
-            Some((_, words)) if self.consent.is_awaiting() => match language::reply(&words.text, "") {
-                Reply::Agreed { .. } | Reply::Refused => self.settings.end_of_answer_ms,
-                _ => default,
-            },
+            Some((revision, words)) if self.consent.is_awaiting() => {
+                // Asked at every frame, and worked out once.
+                let known = self.turn.answers.filter(|(of, _)| of == revision);
+                let (_, answers) = known.unwrap_or_else(|| {
+                    let reply = language::reply(&words.text, "");
+                    (*revision, matches!(reply, Reply::Agreed { .. } | Reply::Refused))
+                });
+                self.turn.answers = Some((*revision, answers));
+                if answers { self.settings.end_of_answer_ms } else { default }
+            }
             Some((_, words)) if language::is_unfinished(&words.text, words.language) => {
                 self.settings.end_of_dictation_ms
             }
@@ -242,7 +250,7 @@ impl Conversation {
             return self.drop_interrupted();
         }
         self.note(Note::Understood { turn, text: text.clone(), decode_ms });
-        if self.consent.is_asking() && self.is_backchannel(&text) {
+        if self.consent.is_asking() && language::in_either(language::is_backchannel, &text) {
             // A sign of listening neither cuts what is being read nor agrees to it.
             self.consent.forget_key();
             return self.go_on_speaking();
@@ -272,12 +280,6 @@ impl Conversation {
         self.note(Note::Nothing { turn: self.turn.id });
         self.go_on_speaking();
         self.take_kept_key();
-    }
-
-    fn is_backchannel(&self, text: &str) -> bool {
-        [language::Language::Russian, language::Language::English]
-            .into_iter()
-            .any(|language| language::is_backchannel(text, language))
     }
 
     /// Whatever the turn cut goes on where it was.

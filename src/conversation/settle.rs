@@ -10,7 +10,7 @@ use crate::conversation::parting::Why;
 use crate::conversation::phrases::{self, Fixed};
 use crate::conversation::{Conversation, Timer, facts};
 use crate::ids::RequestId;
-use crate::orders::tools::{self, OrderScope};
+use crate::orders::tools::OrderScope;
 use crate::orders::{ActionOutcome, Delivery, Order, OrderAction, OrderStatus, PickupPoint, ProblemCode};
 
 impl Conversation {
@@ -46,10 +46,7 @@ impl Conversation {
             Purpose::Reprice(pending) => self.repriced(pending, outcome),
             Purpose::Reread(pending) => self.reread(pending, outcome),
             // Whether or not the old draft could be cancelled, it expires; the new one is made now.
-            Purpose::Replace(call) => match tools::parse(&call.tool, &call.arguments) {
-                Ok(request) => self.carry_out(call, request),
-                Err(_) => self.next_call(),
-            },
+            Purpose::Replace(call) => self.carry_out_anew(call),
             Purpose::DropDraft | Purpose::Late => {}
         }
         if self.draining {
@@ -277,17 +274,15 @@ impl Conversation {
         let today = self.mind.briefing.today.unwrap_or_default();
         let leaves = std::mem::take(&mut self.mind.takes_leave)
             && matches!(outcome, ActionOutcome::Confirmed { .. } | ActionOutcome::Unknown);
-        if let ActionOutcome::Rejected { rejection } = &outcome {
-            let summary = serde_json::to_string(&outcome).unwrap_or_default();
-            let code = rejection.code;
-            if matches!(code, ProblemCode::PriceChanged | ProblemCode::VersionMismatch) {
-                self.note(Note::Gave { tool: "confirm_order".into(), summary: summary.clone() });
-                let text = format!("the caller agreed; the store answered: {summary}");
-                self.mind.history.push(Message::Note { text });
-                if self.changed_meanwhile(&pending, code) {
-                    return;
-                }
-            }
+        let summary = serde_json::to_string(&outcome).unwrap_or_default();
+        self.mind
+            .history
+            .push(Message::Note { text: format!("the caller agreed; the store answered: {summary}") });
+        self.note(Note::Gave { tool: "confirm_order".into(), summary });
+        if let ActionOutcome::Rejected { rejection } = &outcome
+            && self.changed_meanwhile(&pending, rejection.code)
+        {
+            return;
         }
         let text = match &outcome {
             ActionOutcome::Confirmed { confirmation } => {
@@ -314,11 +309,6 @@ impl Conversation {
             }
             _ => phrases::fixed(Fixed::StoreDown, self.language).to_owned(),
         };
-        let summary = serde_json::to_string(&outcome).unwrap_or_default();
-        self.note(Note::Gave { tool: "confirm_order".into(), summary: summary.clone() });
-        self.mind
-            .history
-            .push(Message::Note { text: format!("the caller agreed; the store answered: {summary}") });
         self.mind.remember_agent(&text);
         self.say_surely(&text);
         if leaves {

@@ -105,15 +105,20 @@ fn scripted(thoughts: Vec<Vec<Thought>>) -> Thinker {
 
 /// A thinker that goes straight for a whole order and its confirmation.
 fn eager() -> Thinker {
-    scripted(vec![
+    scripted(purchase("cash_on_delivery"))
+}
+
+/// All that a thinker does for a whole order, up to its read-back.
+fn purchase(payment: &str) -> Vec<Vec<Thought>> {
+    vec![
         call("find_products", r#"{"query":"nokian"}"#),
         call("create_order_draft", r#"{"items":[{"product_ref":1,"quantity":4}]}"#),
         call(
             "update_order_delivery",
             r#"{"delivery_type":"delivery","city":"Boston","address":"12 Main Street"}"#,
         ),
-        call("confirm_order", r#"{"payment_method":"cash_on_delivery"}"#),
-    ])
+        call("confirm_order", &format!(r#"{{"payment_method":"{payment}"}}"#)),
+    ]
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::conversation::consent::Twin;
 use crate::conversation::dialogue::Called;
 use crate::conversation::event::Message;
 use crate::conversation::{Conversation, phrases};
-use crate::orders::{ActionOutcome, DraftLine, OrderSummary, tools};
+use crate::orders::{ActionOutcome, DraftLine, OrderSummary};
 
 impl Conversation {
     /// The orders of this number, looked for before the first draft: what was placed minutes ago is kept.
@@ -18,11 +18,10 @@ impl Conversation {
             order.status.is_open()
                 && self.seconds_since(order).is_some_and(|age| (0..=RECENT_S).contains(&age))
         };
-        self.desk.recent = Some(orders.into_iter().filter(recent).collect());
-        match tools::parse(&call.tool, &call.arguments) {
-            Ok(request) => self.carry_out(call, request),
-            Err(_) => self.next_call(),
-        }
+        // One is enough: what is asked is whether there shall be another.
+        self.desk.recent = orders.into_iter().find(recent);
+        self.desk.looked = true;
+        self.carry_out_anew(call);
     }
 
     /// How long ago an order was made, by the store's clock and ours; none where the call has no time.
@@ -37,7 +36,7 @@ impl Conversation {
         if self.desk.allowed.as_deref() == Some(lines) {
             return None;
         }
-        if let Some((_, twin)) = self.desk.withheld.as_ref().filter(|(withheld, _)| withheld == lines) {
+        if let Some(twin) = self.desk.withheld.as_ref().filter(|twin| twin.lines == lines) {
             return Some(Twin { call: call.clone(), ..twin.clone() });
         }
         let language = self.language;
@@ -47,10 +46,7 @@ impl Conversation {
             let text = phrases::just_placed(order, language);
             return Some(Twin { call: call.clone(), lines: lines.to_vec(), text });
         }
-        let recent = self.desk.recent.as_mut().filter(|recent| !recent.is_empty())?;
-        // The newest is enough: what is asked is whether there shall be another.
-        let order = recent.remove(0);
-        recent.clear();
+        let order = self.desk.recent.take()?;
         let minutes = self.seconds_since(&order)? / 60;
         let text = phrases::placed_before(&order, u64::try_from(minutes).unwrap_or(0), language);
         Some(Twin { call: call.clone(), lines: lines.to_vec(), text })

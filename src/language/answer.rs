@@ -19,10 +19,11 @@ pub enum Answer {
 /// Whether this is a yes or a no. `да все верно` is a yes; `да но`, `да?` and `да, четыре` are not.
 pub fn answer(text: &str, language: Language) -> Answer {
     let words = words(text);
-    let [yes, no, fillers, strong, no_heads, negations] = match language {
+    let [yes, no, enough, fillers, strong, no_heads, negations] = match language {
         Language::Russian => [
             RUSSIAN_YES,
             RUSSIAN_NO,
+            RUSSIAN_ENOUGH,
             RUSSIAN_FILLERS,
             RUSSIAN_STRONG_YES,
             &["нет", "неа", "не"],
@@ -31,6 +32,7 @@ pub fn answer(text: &str, language: Language) -> Answer {
         Language::English => [
             ENGLISH_YES,
             ENGLISH_NO,
+            ENGLISH_ENOUGH,
             ENGLISH_FILLERS,
             ENGLISH_STRONG_YES,
             &["no", "nope", "nah", "not"],
@@ -41,7 +43,7 @@ pub fn answer(text: &str, language: Language) -> Answer {
         return Answer::Unsure;
     }
     // First the noes: "конечно нет" and "да нет" are made of words of assent.
-    if tiles(&words, no, fillers) {
+    if tiles(&words, &[no, enough].concat(), fillers) {
         return Answer::No;
     }
     if tiles(&words, yes, fillers) {
@@ -160,28 +162,32 @@ pub(super) const RUSSIAN_NO: &[&str] = &[
     "не правильно",
     "неправильно",
     "не нравится",
-    "больше ничего",
-    "больше нет",
-    "больше не надо",
-    "больше не нужно",
-    "ничего",
-    "ничего не надо",
-    "ничего не нужно",
-    "ничего больше",
     "пока нет",
     "пока ничего",
     "ни в коем случае",
     "ни за что",
     "никак нет",
-    "это все",
-    "все",
-    "вот и все",
-    "на этом все",
     "я передумал",
     "я передумала",
     "передумал",
     "передумала",
     "отказываюсь",
+];
+
+/// Noes to "anything else?" and to an offer. After a read-back they may as well mean "go ahead".
+pub(super) const RUSSIAN_ENOUGH: &[&str] = &[
+    "все",
+    "это все",
+    "вот и все",
+    "на этом все",
+    "больше ничего",
+    "больше нет",
+    "больше не надо",
+    "больше не нужно",
+    "ничего",
+    "ничего больше",
+    "ничего не надо",
+    "ничего не нужно",
     "нет другой размер",
     "нет другой адрес",
 ];
@@ -310,7 +316,6 @@ pub(super) const ENGLISH_NO: &[&str] = &[
     "nope",
     "nah",
     "no no",
-    "no way",
     "of course not",
     "absolutely not",
     "definitely not",
@@ -334,7 +339,6 @@ pub(super) const ENGLISH_NO: &[&str] = &[
     "that's incorrect",
     "not that",
     "not that one",
-    "the other one",
     "i don't need it",
     "i don't want it",
     "i don't want that",
@@ -344,6 +348,17 @@ pub(super) const ENGLISH_NO: &[&str] = &[
     "don't",
     "don't do it",
     "do not",
+    "i changed my mind",
+    "i've changed my mind",
+    "it doesn't fit",
+    "they don't fit",
+    "no thanks",
+    "no thank you",
+    "i'd rather not",
+];
+
+/// The same in English.
+pub(super) const ENGLISH_ENOUGH: &[&str] = &[
     "nothing else",
     "nothing more",
     "nothing",
@@ -352,14 +367,9 @@ pub(super) const ENGLISH_NO: &[&str] = &[
     "that's it",
     "that'll be all",
     "that will be all",
-    "i changed my mind",
-    "i've changed my mind",
-    "it doesn't fit",
-    "they don't fit",
-    "no thanks",
-    "no thank you",
     "i'm good",
-    "i'd rather not",
+    "the other one",
+    "no way",
 ];
 
 pub(super) const ENGLISH_FILLERS: &[&str] = &[

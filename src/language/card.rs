@@ -20,7 +20,7 @@ impl CardEar {
     pub fn hears(&mut self, text: &str) -> bool {
         let mut found = false;
         let mut any = false;
-        for (language, before) in [Language::Russian, Language::English].into_iter().zip(&mut self.before) {
+        for (language, before) in Language::ALL.into_iter().zip(&mut self.before) {
             let mut runs = runs(text, language);
             any |= !runs.is_empty();
             if let Some(first) = runs.first_mut() {
@@ -43,7 +43,7 @@ impl CardEar {
 
 /// Whether a text holds so many digits in a row, written or in words, that they may be a part of a card's number.
 pub fn dictates(text: &str) -> bool {
-    let languages = [Language::Russian, Language::English];
+    let languages = Language::ALL;
     let mut runs = languages.into_iter().flat_map(|language| runs(text, language));
     runs.any(|run| run.iter().map(String::len).sum::<usize>() >= 4)
 }
@@ -56,7 +56,7 @@ pub fn without_digits(text: &str) -> String {
 
 fn is_number(word: &str) -> bool {
     let words = words(word);
-    [Language::Russian, Language::English].into_iter().any(|language| !numerals(&words, language).is_empty())
+    Language::ALL.into_iter().any(|language| !numerals(&words, language).is_empty())
 }
 
 /// The groups of digits of each unbroken run of them.

@@ -138,6 +138,19 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_has_choices_stems_and_what_may_be_left_out() {
+        let cores = ["(you) got|have [it|all of it] right", "оформля* (заказ|его)"];
+        for said in ["got it right", "you have all of it right", "оформляйте", "оформляем его"]
+        {
+            assert!(tiles(&words(said), &cores, &[]), "{said}");
+        }
+        for said in ["you right", "got right", "got it", "you", "оформите", "заказ"] {
+            assert!(!tiles(&words(said), &cores, &[]), "{said}");
+        }
+        assert!(!tiles(&words("well"), &["(yes)"], &["well"]), "a pattern of nothing is no core");
+    }
+
+    #[test]
     fn a_tiling_leaves_no_word_over_and_needs_a_core() {
         let cores = ["yes", "that's right"];
         let fillers = ["please", "well"];

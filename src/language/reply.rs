@@ -9,10 +9,10 @@ mod doubt;
 mod manners;
 mod refusal;
 
-use super::hear::{in_digits, numerals};
+use super::hear::{Numeral, in_digits, numerals};
 use super::phrase::{ends, has_any, tiles};
 use super::text::words;
-use super::{Language, answer, artefact, steer};
+use super::{Language, answer, artefact, in_either, steer};
 
 use agreement::{BESIDE_OUTRIGHT, OUTRIGHT, SURELY_YES, TOO_WEAK, YES};
 use denial::{
@@ -21,7 +21,7 @@ use denial::{
 };
 use doubt::{DOUBT, IRONY, IRONY_ANYWHERE, IRONY_AT_THE_END, TRAILING};
 use manners::{ASSENTING, BESIDE_REPEATED, FAREWELLS, MANNERS};
-use refusal::{CHANGES, ENOUGH, MOMENT, NO, QUESTIONS};
+use refusal::{CHANGES, MOMENT, NO, QUESTIONS};
 
 /// What the reply comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,23 +62,20 @@ pub fn reply(text: &str, read_back: &str) -> Reply {
         .filter(|w| !TOO_WEAK.contains(w))
         .collect();
     let manners = [answer::RUSSIAN_FILLERS, answer::ENGLISH_FILLERS, MANNERS, FAREWELLS, ASSENTING].concat();
-    let no: Vec<&str> = [answer::RUSSIAN_NO, answer::ENGLISH_NO, NO]
-        .concat()
-        .into_iter()
-        .filter(|phrase| !ENOUGH.contains(phrase))
-        .collect();
+    let no = [answer::RUSSIAN_NO, answer::ENGLISH_NO, NO].concat();
     if !trails_off && !is_ironic(&said) && !TOO_WEAK.contains(&said.join(" ").as_str()) {
         let outright = has_any(&said, OUTRIGHT);
         let beside = [&manners[..], if outright { BESIDE_OUTRIGHT } else { &[] }].concat();
         let repeats = || {
-            let same = with_spans(&harmless, |words, at| repeated(words, at, read_back));
+            let repetitions = Language::ALL.map(|language| Repetition::of(&harmless, read_back, language));
+            let same = with_spans(&harmless, |_, at| {
+                let length = repetitions.iter().find_map(|repetition| repetition.length(at))?;
+                Some((HARMLESS, length))
+            });
             tiles(&same, &yes, &[&beside[..], BESIDE_REPEATED].concat())
         };
         if tiles(&harmless, &yes, &beside) || has_any(&said, SURELY_YES) && repeats() {
-            let takes_leave = [Language::Russian, Language::English]
-                .into_iter()
-                .any(|language| steer::says_goodbye(&text, language))
-                || ends(&said, &["пока"]);
+            let takes_leave = in_either(steer::says_goodbye, &text) || ends(&said, &["пока"]);
             return Reply::Agreed { takes_leave };
         }
     }
@@ -86,7 +83,8 @@ pub fn reply(text: &str, read_back: &str) -> Reply {
     if !trails_off && tiles(&said, &no, &polite) {
         return Reply::Refused;
     }
-    let all = [&yes[..], &no[..], &manners[..], ENOUGH, DOUBT, TOO_WEAK].concat();
+    let enough = [answer::RUSSIAN_ENOUGH, answer::ENGLISH_ENOUGH].concat();
+    let all = [&yes[..], &no[..], &manners[..], &enough[..], DOUBT, TOO_WEAK].concat();
     if tiles(&harmless, &all, &[]) || is_ironic(&said) && said.len() <= IRONY_WORDS {
         return Reply::Doubtful;
     }
@@ -103,13 +101,11 @@ pub fn is_echo(text: &str, agent: &str) -> bool {
 
 /// Whether the caller asks for time, and for nothing else.
 fn asks_moment(text: &str, said: &[String]) -> bool {
-    let both = [Language::Russian, Language::English];
-    let asks = both.into_iter().any(|language| steer::asks_wait(text, language)) || has_any(said, MOMENT);
-    let more = both.into_iter().any(|language| {
-        !numerals(said, language).iter().all(|n| n.value == 1)
-            || steer::wants_cancel(text, language)
-            || steer::wants_operator(text, language)
-    });
+    let asks = in_either(steer::asks_wait, text) || has_any(said, MOMENT);
+    let counts = |language| numerals(said, language).iter().any(|n| n.value != 1);
+    let more = Language::ALL.into_iter().any(counts)
+        || in_either(steer::wants_cancel, text)
+        || in_either(steer::wants_operator, text);
     asks && !more && !has_any(said, CHANGES) && !has_any(said, &["стоп", "stop"])
 }
 
@@ -178,40 +174,51 @@ fn harmless_negation(said: &[String], at: usize) -> Option<(&'static str, usize)
     Some((stand_in, length))
 }
 
-/// A word of the read-back, or a number that it says of the same thing: "две" may be of the pieces and of two thousand, so
-/// a small number must stand beside a word that it stands beside there.
-fn repeated(said: &[String], at: usize, read_back: &str) -> Option<(&'static str, usize)> {
-    [Language::Russian, Language::English].into_iter().find_map(|language| {
-        let bare = |text: &str| -> Vec<String> {
-            let digits = in_digits(text, language);
-            let words = digits.split(' ').filter(|word| !OF_AN_ADDRESS.contains(word));
-            words.map(str::to_owned).collect()
+/// What of a caller's words the read-back says too, as one language reads its numbers.
+struct Repetition<'a> {
+    said: &'a [String],
+    /// The numbers among them.
+    numerals: Vec<Numeral>,
+    /// The read-back's words, and the same with its numbers in digits and without what an address may leave out.
+    read: Vec<String>,
+    bare: Vec<String>,
+    language: Language,
+}
+
+impl<'a> Repetition<'a> {
+    fn of(said: &'a [String], read_back: &str, language: Language) -> Self {
+        let (read, bare) = (words(read_back), bare(read_back, language));
+        Self { said, numerals: numerals(said, language), read, bare, language }
+    }
+
+    /// How many of the words at this place are a repetition: a word, or a number that the read-back says of the same thing.
+    /// "Две" may be of the pieces and of two thousand, so a small number must stand beside a word that it stands beside there.
+    fn length(&self, at: usize) -> Option<usize> {
+        let Some(numeral) = self.numerals.iter().find(|numeral| numeral.at.start == at) else {
+            let word = &self.said[at];
+            let alone = std::slice::from_ref(word);
+            let counts = Language::ALL.into_iter().any(|language| !numerals(alone, language).is_empty());
+            let known = self.read.contains(word) && !NEGATIONS.contains(&word.as_str());
+            return (known && !counts && word.chars().count() > 2).then_some(1);
         };
-        let read = bare(read_back);
-        let numeral = numerals(said, language).into_iter().find(|numeral| numeral.at.start == at);
-        let Some(numeral) = numeral else {
-            let word = &said[at];
-            let other = [Language::Russian, Language::English]
-                .into_iter()
-                .any(|language| !numerals(std::slice::from_ref(word), language).is_empty());
-            let known = words(read_back).contains(word);
-            return (known && !other && word.chars().count() > 2 && !NEGATIONS.contains(&word.as_str()))
-                .then_some((HARMLESS, 1));
-        };
-        let beside = |range: &[String]| bare(&range.join(" "));
-        let (before, after) = (beside(&said[..at]), beside(&said[numeral.at.end..]));
-        let number = &numeral.digits;
-        let stands = read.iter().enumerate().any(|(place, word)| {
-            word == number
+        let beside = |range: &[String]| bare(&range.join(" "), self.language);
+        let (before, after) = (beside(&self.said[..at]), beside(&self.said[numeral.at.end..]));
+        let neighbour = |place: Option<usize>| place.and_then(|place| self.bare.get(place));
+        let stands = self.bare.iter().enumerate().any(|(place, word)| {
+            *word == numeral.digits
                 && (numeral.value >= LARGE
-                    || place
-                        .checked_sub(1)
-                        .and_then(|place| read.get(place))
-                        .is_some_and(|w| before.last() == Some(w))
-                    || read.get(place + 1).is_some_and(|w| after.first() == Some(w)))
+                    || neighbour(place.checked_sub(1)).is_some_and(|word| before.last() == Some(word))
+                    || neighbour(Some(place + 1)).is_some_and(|word| after.first() == Some(word)))
         });
-        stands.then_some((HARMLESS, numeral.at.len()))
-    })
+        stands.then_some(numeral.at.len())
+    }
+}
+
+/// The words with numbers in digits, without what an address may leave out.
+fn bare(text: &str, language: Language) -> Vec<String> {
+    let digits = in_digits(text, language);
+    let words = digits.split(' ').filter(|word| !OF_AN_ADDRESS.contains(word));
+    words.map(str::to_owned).collect()
 }
 
 /// A number so large is an amount, and stands for one thing alone.

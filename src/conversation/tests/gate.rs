@@ -259,15 +259,7 @@ fn the_very_same_order_again_in_one_call_is_asked_about() {
         call("create_order_draft", r#"{"items":[{"product_ref":1,"quantity":4}]}"#),
         call("create_order_draft", r#"{"items":[{"product_ref":1,"quantity":2}]}"#),
     ];
-    let mut thoughts = vec![
-        call("find_products", r#"{"query":"nokian"}"#),
-        call("create_order_draft", r#"{"items":[{"product_ref":1,"quantity":4}]}"#),
-        call(
-            "update_order_delivery",
-            r#"{"delivery_type":"delivery","city":"Boston","address":"12 Main Street"}"#,
-        ),
-        call("confirm_order", r#"{"payment_method":"cash_on_delivery"}"#),
-    ];
+    let mut thoughts = purchase("cash_on_delivery");
     thoughts.extend(again);
     let mut stage = Stage::new(scripted(thoughts), good_shop());
     stage.listen();

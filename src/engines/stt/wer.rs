@@ -162,7 +162,7 @@ fn at_16k(sound: wav::Sound) -> Result<Vec<i16>, UnsupportedRates> {
 }
 
 fn parse(code: &str) -> Option<Language> {
-    [Language::Russian, Language::English].into_iter().find(|language| language.code() == code)
+    Language::ALL.into_iter().find(|language| language.code() == code)
 }
 
 /// Lower case, without punctuation, ё as е: models differ in these and nobody is misunderstood for it.

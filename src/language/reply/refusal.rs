@@ -72,36 +72,6 @@ pub(super) const NO: &[&str] = &[
     "no ma'am",
 ];
 
-/// Noes of [`answer()`] that after a read-back may as well mean "that's all, go ahead".
-pub(super) const ENOUGH: &[&str] = &[
-    "все",
-    "это все",
-    "вот и все",
-    "на этом все",
-    "больше ничего",
-    "больше нет",
-    "больше не надо",
-    "больше не нужно",
-    "ничего",
-    "ничего больше",
-    "ничего не надо",
-    "ничего не нужно",
-    "nothing else",
-    "nothing more",
-    "nothing",
-    "that's all",
-    "that is all",
-    "that's it",
-    "that'll be all",
-    "that will be all",
-    "i'm good",
-    // These are cancellations, or changes.
-    "нет другой размер",
-    "нет другой адрес",
-    "the other one",
-    "no way",
-];
-
 /// Beginnings of a question that a recogniser wrote without its mark.
 pub(super) const QUESTIONS: &[&str] = &[
     "когда",

@@ -44,15 +44,7 @@ fn table_shop() -> Shop {
 
 /// What came of it.
 fn outcome(language: Language, utterance: &str) -> &'static str {
-    let mut thoughts = VecDeque::from([
-        call("find_products", r#"{"query":"michelin"}"#),
-        call("create_order_draft", r#"{"items":[{"product_ref":1,"quantity":4}]}"#),
-        call(
-            "update_order_delivery",
-            r#"{"delivery_type":"delivery","city":"Moscow","address":"12 Lenin Street"}"#,
-        ),
-        call("confirm_order", r#"{"payment_method":"card_on_delivery"}"#),
-    ]);
+    let mut thoughts = VecDeque::from(purchase("card_on_delivery"));
     let thinker: super::super::Thinker =
         Box::new(move |_| thoughts.pop_front().unwrap_or_else(|| words("THOUGHT.")));
     let mut stage = Stage::answered(thinker, table_shop(), language, false);
