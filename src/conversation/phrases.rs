@@ -138,8 +138,8 @@ pub(super) const QUESTION_AGAIN: [&str; 2] = [
 pub(super) fn question(matter: &Matter, language: Language) -> &'static str {
     match (matter, language) {
         (Matter::Order(_), language) => QUESTION[language as usize],
-        (Matter::Twin(_), Russian) => "Оформить ещё один такой заказ?",
-        (Matter::Twin(_), English) => "Shall I place another order like it?",
+        (Matter::Twin(_), Russian) => "Оформить ещё один заказ?",
+        (Matter::Twin(_), English) => "Shall I place another order?",
     }
 }
 
@@ -148,10 +148,10 @@ pub(super) fn question_again(matter: &Matter, language: Language) -> &'static st
     match (matter, language) {
         (Matter::Order(_), language) => QUESTION_AGAIN[language as usize],
         (Matter::Twin(_), Russian) => {
-            "Так оформить ещё один такой заказ? Скажите да или нет, или нажмите один или два."
+            "Так оформить ещё один заказ? Скажите да или нет, или нажмите один или два."
         }
         (Matter::Twin(_), English) => {
-            "So shall I place another order like it? Please say yes or no, or press one or two."
+            "So shall I place another order? Please say yes or no, or press one or two."
         }
     }
 }
