@@ -3,7 +3,7 @@
 
 use super::ALL_RIGHT;
 
-/// Cores of agreement beyond [`answer()`]'s: what answers "shall I place it?". Patterns: `(a)` may be left out, `a|b` is
+/// Cores of agreement beyond [`answer()`](crate::language::answer())'s: what answers "shall I place it?". Patterns: `(a)` may be left out, `a|b` is
 /// either, `stem*` any word that begins so.
 pub(super) const YES: &[&str] = &[
     // Understood rightly.
