@@ -24,6 +24,7 @@ pub fn decide(state: &State, view: &View<'_>) -> (State, Decision) {
     let mut state = state.clone();
     state.catch_up(view);
     let mut decision = state.rule(view);
+    state.keeps_read_back = view.read_back && decision.call.is_none() && state.stands(view);
     if !decision.say.is_empty() {
         decision.say = language::spoken(&decision.say, view.language);
         state.said.clone_from(&decision.say);
@@ -94,6 +95,9 @@ impl State {
             return Decision { say: said, call: None };
         }
         let before = before.join(" ");
+        if self.turn.denied && self.is_asked(&Question::ReadBack) && !self.turn.progressed && before.is_empty() {
+            return self.ask(view, Question::Change);
+        }
         let mut decision = self.next(view);
         if decision.call.is_none() || !before.is_empty() {
             decision.say = joined(&before, &decision.say);

@@ -46,6 +46,8 @@ pub struct State {
     pub had_draft: bool,
     /// What the last read-back was asked for.
     pub confirming: Option<Confirming>,
+    /// After this decision the order is still the one that was read back: the read-back's question goes on standing.
+    pub keeps_read_back: bool,
     /// The line whose goods are being searched.
     pub searching: Option<usize>,
     /// Turns in a row of which nothing was understood.
@@ -288,3 +290,5 @@ impl State {
         };
     }
 }
+
+masked!(Entry<'a>);
