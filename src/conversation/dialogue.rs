@@ -27,6 +27,8 @@ pub(super) struct Called {
 pub(super) struct Dialogue {
     pub(super) briefing: Briefing,
     pub(super) history: Vec<Message>,
+    /// The order as the caller last heard it read whole to its end, changes with it; until it is placed or dropped.
+    pub(super) read: Option<crate::conversation::consent::Pending>,
     /// An order that was agreed to and may or may not have been placed.
     pub(super) doubtful: Option<Order>,
     /// The caller took leave with their yes: once it is carried out the call ends.

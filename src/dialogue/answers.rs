@@ -110,7 +110,8 @@ impl State {
         {
             let (cost, days) = terms_in_words(terms, language);
             let city = match &terms.delivery {
-                crate::orders::Delivery::Delivery { city, .. } | crate::orders::Delivery::Pickup { city, .. } => city,
+                crate::orders::Delivery::Delivery { city, .. }
+                | crate::orders::Delivery::Pickup { city, .. } => city,
             };
             let variables = [("city", city.as_str()), ("cost", cost.as_str()), ("days", days.as_str())];
             return Ok(Some(view.messages.say("delivery-terms", language, &variables)));
@@ -131,7 +132,8 @@ impl State {
             .zip(1..)
             .map(|((product, what), n)| {
                 let (place, price) = (place(n, view.language), money(product.price, view.language));
-                let variables = [("place", place.as_str()), ("what", what.as_str()), ("price", price.as_str())];
+                let variables =
+                    [("place", place.as_str()), ("what", what.as_str()), ("price", price.as_str())];
                 view.messages.say("difference-item", view.language, &variables)
             })
             .collect();
@@ -145,7 +147,10 @@ impl State {
             let Some(city) = self.hand_over.city.clone() else { return Ok(None) };
             if view.draft.is_some() && self.turn.tool != Some(ToolName::UpdateOrderDelivery) {
                 let arguments = json!({ "delivery_type": "pickup", "city": city });
-                return Err(Decision { say: String::new(), call: Some((ToolName::UpdateOrderDelivery, arguments)) });
+                return Err(Decision {
+                    say: String::new(),
+                    call: Some((ToolName::UpdateOrderDelivery, arguments)),
+                });
             }
             return Ok(None);
         }
@@ -170,7 +175,6 @@ fn assortment(view: &View<'_>) -> Option<String> {
             break;
         }
     }
-    (!names.is_empty()).then(|| {
-        view.messages.say("assortment", view.language, &[("list", &names.join(", "))])
-    })
+    (!names.is_empty())
+        .then(|| view.messages.say("assortment", view.language, &[("list", &names.join(", "))]))
 }

@@ -114,7 +114,8 @@ fn time(text: &str) -> Option<(u64, u64)> {
 fn clock((hour, minute): (u64, u64), language: Language) -> String {
     match language {
         Language::Russian => {
-            let said = language::cardinal_in(hour, language::Gender::Masculine, language::Case::Genitive, language);
+            let said =
+                language::cardinal_in(hour, language::Gender::Masculine, language::Case::Genitive, language);
             if minute == 0 {
                 return said;
             }

@@ -29,7 +29,9 @@ impl State {
             self.turn.chose = before.chose;
         }
         let ended = new.iter().any(|entry| is_end(entry));
-        let failed = new.iter().any(|entry| matches!(entry, Entry::Gave { content, .. } if content.contains("\"error\"")));
+        let failed = new
+            .iter()
+            .any(|entry| matches!(entry, Entry::Gave { content, .. } if content.contains("\"error\"")));
         if ended || self.had_draft && view.draft.is_none() && !failed {
             self.forget_order();
         }
@@ -128,9 +130,9 @@ impl State {
 
     fn tool_gave(&mut self, tool: ToolName, content: &Value, query: Option<&str>, view: &View<'_>) {
         self.turn.tool = Some(tool);
-        self.turn.failed = content["error"].as_str().map(|code| {
-            (code.to_owned(), content["say"].as_str().unwrap_or_default().to_owned())
-        });
+        self.turn.failed = content["error"]
+            .as_str()
+            .map(|code| (code.to_owned(), content["say"].as_str().unwrap_or_default().to_owned()));
         let code = self.turn.failed.as_ref().map(|(code, _)| code.as_str());
         match (tool, code) {
             (ToolName::FindProducts, None) => {
@@ -227,12 +229,28 @@ fn by_words(said: &str) -> Option<Question> {
         (&["улиц", "адрес", "street", "address"], Question::Street),
         (&["сколько", "количеств", "how many", "quantity"], Question::Quantity),
         (
-            &["о каком", "какой заказ", "каком заказе", "номер заказа", "which order", "asking about", "order number"],
+            &[
+                "о каком",
+                "какой заказ",
+                "каком заказе",
+                "номер заказа",
+                "which order",
+                "asking about",
+                "order number",
+            ],
             Question::WhichOrder,
         ),
         (&["оформить заказ", "заказать его", "order it"], Question::OrderIt),
         (
-            &["чем еще", "что нибудь еще", "чем могу помочь", "anything else", "help with", "can i help", "help you"],
+            &[
+                "чем еще",
+                "что нибудь еще",
+                "чем могу помочь",
+                "anything else",
+                "help with",
+                "can i help",
+                "help you",
+            ],
             Question::Open,
         ),
         (

@@ -64,7 +64,8 @@ impl State {
         if !line.offered {
             offer = match line.quantity.filter(|n| *n > 1 && !line.wanted) {
                 Some(n) => {
-                    let total = crate::orders::Money { minor: product.price.minor * i64::from(n), ..product.price };
+                    let total =
+                        crate::orders::Money { minor: product.price.minor * i64::from(n), ..product.price };
                     let (count, total) = (pieces(n, language), money(total, language));
                     let variables = [("name", name), ("price", &price), ("count", &count), ("total", &total)];
                     view.messages.say("offer-set", language, &variables)
@@ -113,7 +114,8 @@ impl State {
         // Many things in the catalogue fit, and one more word would tell them apart: no need to ask the store yet.
         let known: Vec<&Product> = view.shop.products.iter().filter(|p| view.shop.fits(p, what)).collect();
         let priced = what.extreme.is_some() || what.price_max.is_some() || what.price_min.is_some();
-        if known.len() > LISTED && !priced
+        if known.len() > LISTED
+            && !priced
             && let Some(attribute) = view.shop.attribute_differs(&known, what)
         {
             let key = attribute.key.clone();
@@ -139,7 +141,8 @@ impl State {
                 self.next(view)
             }
             several => {
-                if several.len() > LISTED && !priced
+                if several.len() > LISTED
+                    && !priced
                     && let Some(attribute) = view.shop.attribute_differs(several, what)
                 {
                     let key = attribute.key.clone();
@@ -151,10 +154,12 @@ impl State {
     }
 
     fn search(&mut self, at: usize, query: &str, view: &View<'_>) -> Decision {
-        let again = self.lines[at].searched.as_deref() == Some(query) && self.turn.tool == Some(ToolName::FindProducts);
+        let again = self.lines[at].searched.as_deref() == Some(query)
+            && self.turn.tool == Some(ToolName::FindProducts);
         if again || query.trim().is_empty() || !view.can(ToolName::FindProducts) {
             // Asked already, and not found: another word is needed.
-            self.lines[at] = Line { quantity: self.lines[at].quantity, wanted: self.lines[at].wanted, ..Line::default() };
+            self.lines[at] =
+                Line { quantity: self.lines[at].quantity, wanted: self.lines[at].wanted, ..Line::default() };
             return self.ask_after(view, "nothing-found", Question::Goods);
         }
         self.searching = Some(at);
@@ -192,8 +197,10 @@ impl State {
         if (what.price_max.is_some() || what.price_min.is_some())
             && let Some(cheapest) = found.iter().min_by_key(|p| p.price.minor)
         {
-            let (name, price) = (view.shop.name(cheapest, view.language), money(cheapest.price, view.language));
-            let said = view.messages.say("no-such-price", view.language, &[("name", name), ("price", &price)]);
+            let (name, price) =
+                (view.shop.name(cheapest, view.language), money(cheapest.price, view.language));
+            let said =
+                view.messages.say("no-such-price", view.language, &[("name", name), ("price", &price)]);
             let line = &mut self.lines[at];
             (line.what.price_max, line.what.price_min) = (None, None);
             line.product = Some(cheapest.id);
@@ -252,7 +259,8 @@ impl State {
         let name = view.shop.name(product, view.language);
         let said = view.messages.say("none-left", view.language, &[("name", name)]);
         let line = &mut self.lines[at];
-        let others: Vec<_> = line.found.iter().filter_map(|id| view.product(*id)).filter(|p| p.stock > 0).collect();
+        let others: Vec<_> =
+            line.found.iter().filter_map(|id| view.product(*id)).filter(|p| p.stock > 0).collect();
         line.product = None;
         line.offered = false;
         if others.is_empty() {
@@ -273,7 +281,8 @@ impl State {
             && wanted.iter().all(|(id, quantity)| {
                 draft.lines.iter().any(|line| {
                     let same = line.product_id == Some(*id)
-                        || line.product_id.is_none() && view.product(*id).is_some_and(|p| p.name == line.name);
+                        || line.product_id.is_none()
+                            && view.product(*id).is_some_and(|p| p.name == line.name);
                     same && line.quantity == *quantity
                 })
             })
@@ -301,7 +310,9 @@ impl State {
         let items: Vec<_> = self
             .wanted()
             .into_iter()
-            .filter_map(|(id, quantity)| Some(json!({ "product_ref": view.product_ref(id)?, "quantity": quantity })))
+            .filter_map(|(id, quantity)| {
+                Some(json!({ "product_ref": view.product_ref(id)?, "quantity": quantity }))
+            })
             .collect();
         let mut arguments = json!({ "items": items });
         if let Some(name) = &self.name {
@@ -335,7 +346,11 @@ impl State {
         let terms = draft.delivery.as_ref()?;
         let (cost, days) = terms_in_words(terms, view.language);
         let total = money(draft.total, view.language);
-        Some(view.messages.say("delivery", view.language, &[("cost", &cost), ("days", &days), ("total", &total)]))
+        Some(view.messages.say(
+            "delivery",
+            view.language,
+            &[("cost", &cost), ("days", &days), ("total", &total)],
+        ))
     }
 
     fn delivery(&mut self, view: &View<'_>) -> Decision {
@@ -363,8 +378,12 @@ impl State {
                 if let Some(id) = self.hand_over.point
                     && let Some(at) = view.points.iter().position(|point| point.id == id)
                 {
-                    let arguments = json!({ "delivery_type": "pickup", "city": city, "pickup_point_ref": at + 1 });
-                    return Decision { say: String::new(), call: Some((ToolName::UpdateOrderDelivery, arguments)) };
+                    let arguments =
+                        json!({ "delivery_type": "pickup", "city": city, "pickup_point_ref": at + 1 });
+                    return Decision {
+                        say: String::new(),
+                        call: Some((ToolName::UpdateOrderDelivery, arguments)),
+                    };
                 }
                 let points = self.points_here(view);
                 if points.len() > 1 {
@@ -392,7 +411,11 @@ impl State {
             .zip(1..)
             .map(|(point, n)| {
                 let place = place(n, view.language);
-                view.messages.say("point-item", view.language, &[("place", &place), ("address", &point.address)])
+                view.messages.say(
+                    "point-item",
+                    view.language,
+                    &[("place", &place), ("address", &point.address)],
+                )
             })
             .collect();
         let said = view.messages.say("points", view.language, &[("list", &capitalised(&list.join("; ")))]);

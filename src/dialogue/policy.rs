@@ -51,7 +51,8 @@ const RULES: &[(&str, fn(&mut State, &View<'_>) -> Option<Decision>)] = &[
 
 impl State {
     fn rule(&mut self, view: &View<'_>) -> Decision {
-        if self.turn.tool.is_some() && !self.turn.spoke
+        if self.turn.tool.is_some()
+            && !self.turn.spoke
             && let Some(decision) = self.after_tool(view)
         {
             return decision;
@@ -95,7 +96,11 @@ impl State {
             return Decision { say: said, call: None };
         }
         let before = before.join(" ");
-        if self.turn.denied && self.is_asked(&Question::ReadBack) && !self.turn.progressed && before.is_empty() {
+        if self.turn.denied
+            && self.is_asked(&Question::ReadBack)
+            && !self.turn.progressed
+            && before.is_empty()
+        {
             return self.ask(view, Question::Change);
         }
         let mut decision = self.next(view);
@@ -120,7 +125,10 @@ impl State {
             return None;
         }
         if view.draft.is_some() && view.can(ToolName::CancelOrderDraft) {
-            return Some(Decision { say: String::new(), call: Some((ToolName::CancelOrderDraft, json!({}))) });
+            return Some(Decision {
+                say: String::new(),
+                call: Some((ToolName::CancelOrderDraft, json!({}))),
+            });
         }
         if self.is_busy(view) {
             self.forget_order();
@@ -138,7 +146,10 @@ impl State {
             return None;
         }
         if view.draft.is_some() && view.can(ToolName::CancelOrderDraft) {
-            return Some(Decision { say: String::new(), call: Some((ToolName::CancelOrderDraft, json!({}))) });
+            return Some(Decision {
+                say: String::new(),
+                call: Some((ToolName::CancelOrderDraft, json!({}))),
+            });
         }
         let lines = std::mem::take(&mut self.lines);
         self.forget_order();
@@ -236,8 +247,16 @@ impl State {
 
     fn on_nothing(&mut self, view: &View<'_>) -> Option<Decision> {
         let turn = &self.turn;
-        let did = turn.understood || turn.progressed || turn.affirmed || turn.denied || turn.greeted || turn.thanked
-            || turn.enough || turn.complained || turn.chose.is_some() || !turn.topics.is_empty();
+        let did = turn.understood
+            || turn.progressed
+            || turn.affirmed
+            || turn.denied
+            || turn.greeted
+            || turn.thanked
+            || turn.enough
+            || turn.complained
+            || turn.chose.is_some()
+            || !turn.topics.is_empty();
         if did {
             return None;
         }
@@ -288,7 +307,9 @@ impl State {
         let line = |state: &Self, id: &str| state.sentence(view, id);
         Some(match code {
             "not_identified" => self.offer_person(view, "not-identified"),
-            "not_found" if tool == ToolName::GetOrderStatus => self.ask_after(view, "no-such-order", Question::Open),
+            "not_found" if tool == ToolName::GetOrderStatus => {
+                self.ask_after(view, "no-such-order", Question::Open)
+            }
             "out_of_stock" => {
                 // What there is now is asked for again, and the amount with it.
                 let whole = self.lines.len() == 1;
@@ -300,7 +321,9 @@ impl State {
             }
             "city_not_served" => self.ask_after(view, "no-city", Question::City),
             "no_pickup_point" => self.ask_after(view, "no-points", Question::City),
-            "city_missing" | "address_missing" | "delivery_missing" | "unknown_pickup_point_ref" => return None,
+            "city_missing" | "address_missing" | "delivery_missing" | "unknown_pickup_point_ref" => {
+                return None;
+            }
             "unknown_product" | "unknown_product_ref" | "no_draft" | "expired" => {
                 self.turn.say.push(if code == "unknown_product" { say.to_owned() } else { String::new() });
                 self.turn.say.retain(|text| !text.is_empty());
@@ -347,8 +370,11 @@ impl State {
                     .map(|(order, n)| {
                         let items = super::speak::in_language(&order.items, view);
                         let place = super::speak::place(n, view.language);
-                        let variables =
-                            [("place", place.as_str()), ("items", items.as_str()), ("status", order.status.as_str())];
+                        let variables = [
+                            ("place", place.as_str()),
+                            ("items", items.as_str()),
+                            ("status", order.status.as_str()),
+                        ];
                         view.messages.say("order-item", view.language, &variables)
                     })
                     .collect();
@@ -383,7 +409,8 @@ impl State {
         if let Some(eta) = order.eta.as_deref().filter(|_| order.open) {
             said = joined(&said, &view.messages.say("order-eta", view.language, &[("eta", eta)]));
         }
-        self.ask_with(view, &said, if self.is_busy(view) { Question::Change } else { Question::Open }).without_change(self, view, &said)
+        self.ask_with(view, &said, if self.is_busy(view) { Question::Change } else { Question::Open })
+            .without_change(self, view, &said)
     }
 
     // === Asking ===
@@ -408,7 +435,11 @@ impl State {
         let again = self.asked.as_ref().filter(|asked| asked.question == question && !self.turn.progressed);
         let times = again.map_or(1, |asked| asked.times + 1);
         if times > 2 && question != Question::Person && question != Question::Open {
-            return if self.declined_person { self.transfer(view) } else { self.offer_person(view, "person-helps") };
+            return if self.declined_person {
+                self.transfer(view)
+            } else {
+                self.offer_person(view, "person-helps")
+            };
         }
         let text = self.words(view, &question, times > 1);
         self.asked = Some(Asked { question, times });

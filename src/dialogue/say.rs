@@ -60,7 +60,8 @@ impl fmt::Debug for Messages {
 impl Default for Messages {
     fn default() -> Self {
         static BUILT_IN: LazyLock<Messages> = LazyLock::new(|| {
-            Messages::new(Voice::Female, "", "").expect("the built-in messages are well-formed: a test reads them")
+            Messages::new(Voice::Female, "", "")
+                .expect("the built-in messages are well-formed: a test reads them")
         });
         BUILT_IN.clone()
     }
@@ -80,10 +81,15 @@ impl Messages {
             match FluentResource::try_new(built_in.to_owned()) {
                 Ok(resource) => {
                     if bundle.add_resource(resource).is_err() {
-                        problems.push((language, Problem { line: 1, what: "a built-in sentence stands twice".into() }));
+                        problems.push((
+                            language,
+                            Problem { line: 1, what: "a built-in sentence stands twice".into() },
+                        ));
                     }
                 }
-                Err((_, errors)) => problems.extend(errors.iter().map(|e| (language, parse_problem(built_in, e)))),
+                Err((_, errors)) => {
+                    problems.extend(errors.iter().map(|e| (language, parse_problem(built_in, e))))
+                }
             }
             problems.extend(check(built_in, own).into_iter().map(|problem| (language, problem)));
             if let Ok(resource) = FluentResource::try_new(own.to_owned()) {
@@ -91,7 +97,8 @@ impl Messages {
             }
             Arc::new(bundle)
         };
-        let bundles = [bundle(Language::Russian, RUSSIAN, russian), bundle(Language::English, ENGLISH, english)];
+        let bundles =
+            [bundle(Language::Russian, RUSSIAN, russian), bundle(Language::English, ENGLISH, english)];
         if problems.is_empty() { Ok(Self { voice, bundles }) } else { Err(problems) }
     }
 
@@ -105,7 +112,13 @@ impl Messages {
         self.format(id, Some("again"), language, variables)
     }
 
-    fn format(&self, id: &str, attribute: Option<&str>, language: Language, variables: &[(&str, &str)]) -> String {
+    fn format(
+        &self,
+        id: &str,
+        attribute: Option<&str>,
+        language: Language,
+        variables: &[(&str, &str)],
+    ) -> String {
         let bundle = &self.bundles[language as usize];
         let Some(message) = bundle.get_message(id) else { return String::new() };
         let pattern = match attribute {
@@ -165,7 +178,10 @@ fn check(built_in: &str, own: &str) -> Vec<Problem> {
     let known = messages(&known);
     let mut seen = BTreeSet::new();
     for (id, variables, attributes) in messages(&parsed) {
-        let line = own.lines().position(|l| l.split('=').next().is_some_and(|n| n.trim() == id)).map_or(1, |n| n + 1);
+        let line = own
+            .lines()
+            .position(|l| l.split('=').next().is_some_and(|n| n.trim() == id))
+            .map_or(1, |n| n + 1);
         let mut tell = |what: String| problems.push(Problem { line, what });
         if !seen.insert(id.clone()) {
             tell(format!("expected each sentence once, found {id} again"));

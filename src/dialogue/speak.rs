@@ -76,7 +76,8 @@ impl State {
             .zip(1..)
             .map(|((product, name), n)| {
                 let (place, price) = (place(n, view.language), money(product.price, view.language));
-                let variables = [("place", place.as_str()), ("name", name.as_str()), ("price", price.as_str())];
+                let variables =
+                    [("place", place.as_str()), ("name", name.as_str()), ("price", price.as_str())];
                 view.messages.say("listed-item", view.language, &variables)
             })
             .collect();
@@ -109,7 +110,8 @@ impl State {
             Question::OrderIt => "q-order-it",
             Question::Quantity => {
                 let line = self.line();
-                let stock = line.and_then(|l| l.product).and_then(|id| view.product(id)).map_or(0, |p| p.stock);
+                let stock =
+                    line.and_then(|l| l.product).and_then(|id| view.product(id)).map_or(0, |p| p.stock);
                 match line.and_then(|l| l.quantity) {
                     Some(quantity) if quantity > stock && stock > 0 => {
                         variables.push(("count", pieces(stock, language)));

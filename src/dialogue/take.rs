@@ -4,7 +4,9 @@ use uuid::Uuid;
 
 use crate::orders::Product;
 
-use super::act::{Act, AddressPart, Amount, Choice, Description, Extreme, Goods, Method, Mode, Target, Understood};
+use super::act::{
+    Act, AddressPart, Amount, Choice, Description, Extreme, Goods, Method, Mode, Target, Understood,
+};
 use super::question::Question;
 use super::state::{Line, State, View};
 use super::understand::{Context, understand};
@@ -30,10 +32,17 @@ impl State {
     /// Applies all acts of an utterance, in their order.
     pub(super) fn take(&mut self, understood: &Understood, view: &View<'_>) {
         let known = understood.acts.iter().any(|act| !says_only_unknown(act));
-        self.turn.understood |= known && (understood.coverage_permille() >= SURE || understood.acts.len() > 1);
+        self.turn.understood |=
+            known && (understood.coverage_permille() >= SURE || understood.acts.len() > 1);
         self.turn.affirmed |= understood.any(|act| matches!(act, Act::Affirm));
         self.turn.denied |= understood.any(|act| matches!(act, Act::Deny));
-        let before = (self.lines.clone(), self.hand_over.clone(), self.payment, self.name.clone(), self.extras.clone());
+        let before = (
+            self.lines.clone(),
+            self.hand_over.clone(),
+            self.payment,
+            self.name.clone(),
+            self.extras.clone(),
+        );
         let asked = self.question().cloned();
         let mut goods = 0;
         for act in &understood.acts {
@@ -111,7 +120,10 @@ impl State {
     /// A yes or a no to what was asked.
     fn answer(&mut self, asked: Option<&Question>, understood: &Understood, view: &View<'_>) {
         let others = understood.any(|act| {
-            matches!(act, Act::Amount { .. } | Act::Choose { .. } | Act::Any | Act::Remove { .. } | Act::Change { .. })
+            matches!(
+                act,
+                Act::Amount { .. } | Act::Choose { .. } | Act::Any | Act::Remove { .. } | Act::Change { .. }
+            )
         });
         if others {
             return;
@@ -133,7 +145,8 @@ impl State {
             (Some(Question::Choice), false, true) => self.turn.chose = Some(Choice::None),
             // "В наличии только две. Записать?" "Да."
             (Some(Question::Quantity), true, _) => {
-                let stock = self.line().and_then(|l| l.product).and_then(|id| view.product(id)).map(|p| p.stock);
+                let stock =
+                    self.line().and_then(|l| l.product).and_then(|id| view.product(id)).map(|p| p.stock);
                 if let (Some(stock), Some(line)) = (stock, self.line_mut())
                     && stock > 0
                     && line.quantity.is_some_and(|quantity| quantity > stock)
@@ -171,7 +184,8 @@ impl State {
         let at = self.line_for(goods, &what, first, view);
         self.focus = at;
         let Some(line) = self.lines.get_mut(at) else { return };
-        if !what.is_empty() && !line.product.and_then(|id| view.product(id)).is_some_and(|p| says_nothing_new(p, &what, view))
+        if !what.is_empty()
+            && !line.product.and_then(|id| view.product(id)).is_some_and(|p| says_nothing_new(p, &what, view))
         {
             let before = line.what.clone();
             merge(&mut line.what, &what, view);
@@ -197,7 +211,8 @@ impl State {
             // Not found yet: what was said of it.
             if let Some(line) = line {
                 let all = keys.iter().any(|key| key == "*");
-                let terms = line.what.with.iter().filter(|t| all || keys.iter().any(|k| is_part(view, k, &t.key)));
+                let terms =
+                    line.what.with.iter().filter(|t| all || keys.iter().any(|k| is_part(view, k, &t.key)));
                 what.with.extend(terms.cloned().collect::<Vec<_>>());
             }
             return;
@@ -214,7 +229,10 @@ impl State {
 
     /// Among what was offered, by what it is: "без шипов", "нокиан". True where that was the meaning.
     fn choose_told(&mut self, what: &Description, goods: &Goods, view: &View<'_>) -> bool {
-        let choosing = matches!(self.question(), Some(Question::Choice | Question::OrderIt | Question::Attribute { .. }));
+        let choosing = matches!(
+            self.question(),
+            Some(Question::Choice | Question::OrderIt | Question::Attribute { .. })
+        );
         if !choosing || self.told.is_empty() || what.is_empty() || !what.unknown.is_empty() {
             return false;
         }
@@ -301,7 +319,9 @@ impl State {
 
     fn choose(&mut self, choice: &Choice, asked: Option<&Question>, view: &View<'_>) {
         let place = |length: usize| match choice {
-            Choice::Nth(n) => usize::try_from(*n).ok().and_then(|n| n.checked_sub(1)).filter(|at| *at < length),
+            Choice::Nth(n) => {
+                usize::try_from(*n).ok().and_then(|n| n.checked_sub(1)).filter(|at| *at < length)
+            }
             Choice::Last => length.checked_sub(1),
             _ => None,
         };
@@ -317,7 +337,9 @@ impl State {
             _ => {
                 let told: Vec<&Product> = self.told.iter().filter_map(|id| view.product(*id)).collect();
                 let picked = match choice {
-                    Choice::Price(minor) => told.iter().min_by_key(|p| (p.price.minor - minor).abs()).map(|p| p.id),
+                    Choice::Price(minor) => {
+                        told.iter().min_by_key(|p| (p.price.minor - minor).abs()).map(|p| p.id)
+                    }
                     Choice::Other => {
                         let chosen = self.line().and_then(|line| line.product);
                         match (told.as_slice(), chosen) {
@@ -393,7 +415,8 @@ impl State {
             self.lines.iter().position(|line| describes(line, what, view))
         };
         let Some(at) = at.filter(|at| *at < self.lines.len()) else { return };
-        let name = self.lines[at].product.and_then(|id| view.product(id)).map(|p| view.shop.name(p, view.language));
+        let name =
+            self.lines[at].product.and_then(|id| view.product(id)).map(|p| view.shop.name(p, view.language));
         if let Some(name) = name {
             let said = view.messages.say("removed", view.language, &[("name", name)]);
             self.turn.say.push(said);
@@ -512,7 +535,12 @@ fn is_free_text(key: &str) -> bool {
 /// Whether an attribute is this one of the profile, or a part of it.
 fn is_part(view: &View<'_>, key: &str, attribute: &str) -> bool {
     key == attribute
-        || view.shop.profile.attributes.iter().any(|a| a.key == key && a.parts.iter().any(|part| part == attribute))
+        || view
+            .shop
+            .profile
+            .attributes
+            .iter()
+            .any(|a| a.key == key && a.parts.iter().any(|part| part == attribute))
 }
 
 /// A product that is chosen already is only named again.
@@ -523,7 +551,10 @@ fn says_nothing_new(product: &Product, what: &Description, view: &View<'_>) -> b
 fn describes(line: &Line, what: &Description, view: &View<'_>) -> bool {
     match line.product.and_then(|id| view.product(id)) {
         Some(product) => view.shop.fits(product, what),
-        None => what.with.iter().any(|t| line.what.with.iter().any(|own| own.key == t.key && own.value == t.value)),
+        None => what
+            .with
+            .iter()
+            .any(|t| line.what.with.iter().any(|own| own.key == t.key && own.value == t.value)),
     }
 }
 
@@ -566,13 +597,21 @@ fn set_amount(line: &mut Line, amount: Amount) {
 }
 
 /// The one of these with that price, of what can be had if anything can.
-pub(super) fn by_price<'p>(products: &[&'p Product], extreme: Extreme, than: Option<&Product>) -> Option<&'p Product> {
+pub(super) fn by_price<'p>(
+    products: &[&'p Product],
+    extreme: Extreme,
+    than: Option<&Product>,
+) -> Option<&'p Product> {
     let had: Vec<&'p Product> = products.iter().copied().filter(|p| p.stock > 0).collect();
     let among = if had.is_empty() { products.to_vec() } else { had };
     let price = |p: &&Product| p.price.minor;
     match (extreme, than) {
-        (Extreme::Cheaper, Some(than)) => among.into_iter().filter(|p| p.price.minor < than.price.minor).max_by_key(price),
-        (Extreme::Dearer, Some(than)) => among.into_iter().filter(|p| p.price.minor > than.price.minor).min_by_key(price),
+        (Extreme::Cheaper, Some(than)) => {
+            among.into_iter().filter(|p| p.price.minor < than.price.minor).max_by_key(price)
+        }
+        (Extreme::Dearer, Some(than)) => {
+            among.into_iter().filter(|p| p.price.minor > than.price.minor).min_by_key(price)
+        }
         (Extreme::Cheapest | Extreme::Cheaper, _) => among.into_iter().min_by_key(price),
         (Extreme::Dearest | Extreme::Dearer, _) => among.into_iter().max_by_key(price),
         (Extreme::Any, _) => among.into_iter().next(),
