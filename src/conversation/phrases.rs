@@ -331,10 +331,10 @@ pub(super) fn rejected(code: ProblemCode, language: Language) -> &'static str {
         (English, ProblemCode::TooManyOrders) => {
             "There are already several unpaid orders for your number; an operator can place a new one."
         }
-        (Russian, ProblemCode::InvalidTransition | ProblemCode::Other) => {
+        (Russian, ProblemCode::InvalidTransition | ProblemCode::Unsupported | ProblemCode::Other) => {
             "Магазин не принял эту операцию. Могу соединить с оператором."
         }
-        (English, ProblemCode::InvalidTransition | ProblemCode::Other) => {
+        (English, ProblemCode::InvalidTransition | ProblemCode::Unsupported | ProblemCode::Other) => {
             "The shop did not accept that. I can put you through to an operator."
         }
     }
