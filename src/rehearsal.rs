@@ -11,6 +11,8 @@
 //! | `caller` | words as voiced frames, and the recogniser that hears them |
 //! | `heard` | what happened: the timeline, and each step's part of it |
 //! | [`shop`] | the shop in memory |
+//! | [`script`] | calls written down, with what must come of them |
+//! | `transcript` | a call in writing, for people |
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,9 +31,12 @@ use crate::language::Language;
 
 mod caller;
 mod heard;
+pub mod script;
 pub mod shop;
+mod transcript;
 
 pub use heard::{End, Happened, Heard, Moment, ToolCall, Utterance};
+pub use transcript::transcript;
 
 use caller::{CHARACTER_MS, Caller};
 use shop::{Catalogue, Shop};
@@ -282,6 +287,11 @@ impl Rehearsal {
         heard.speech_ms = self.speech_ms();
         heard.passed_ms = self.now;
         heard
+    }
+
+    /// Whether the agent is being heard just now: after [`Self::cut_in`], whether it had so much to say.
+    pub fn is_speaking(&self) -> bool {
+        self.frames.1 > 0
     }
 
     /// Milliseconds since the call was accepted.
