@@ -213,6 +213,9 @@ impl Conversation {
             ToolRequest::FindProducts { query } => {
                 self.act(Purpose::Tool(call), OrderAction::FindProducts { query }, None);
             }
+            ToolRequest::GetDeliveryTerms { city } => {
+                self.act(Purpose::Tool(call), OrderAction::DeliveryQuote { city }, None);
+            }
             ToolRequest::CreateOrderDraft { items, customer_name } => {
                 self.draft(call, &items, customer_name);
             }

@@ -189,7 +189,7 @@ impl Conversation {
     fn tools(&self) -> Vec<ToolName> {
         let facts = &self.mind.briefing;
         let draft = facts.draft.as_ref();
-        let mut tools = vec![ToolName::FindProducts];
+        let mut tools = vec![ToolName::FindProducts, ToolName::GetDeliveryTerms];
         if facts.identified {
             tools.push(ToolName::GetOrderStatus);
             if !facts.products.is_empty() && !self.draining {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::conversation::phrases;
 use crate::language::{self, Language};
-use crate::orders::{Order, OrderLine, OrderSummary, PickupPoint, ProblemCode, Product};
+use crate::orders::{DeliveryQuote, Order, OrderLine, OrderSummary, PickupPoint, ProblemCode, Product};
 
 /// `get_order_status`.
 pub(super) fn orders(orders: &[OrderSummary], today: NaiveDate, language: Language) -> Value {
@@ -92,6 +92,15 @@ pub(super) fn delivery(order: &Order, language: Language) -> Value {
         "cost_spoken": cost,
         "days_spoken": days,
         "total_spoken": phrases::money(order.total, language),
+    })
+}
+
+/// `get_delivery_terms`.
+pub(super) fn quote(quote: &DeliveryQuote, language: Language) -> Value {
+    json!({
+        "city": quote.city,
+        "cost_spoken": phrases::cost(quote.cost, language),
+        "days_spoken": language::days(quote.days_min, quote.days_max, language),
     })
 }
 

@@ -50,17 +50,18 @@ pub(super) fn payment(method: PaymentMethod, language: Language) -> &'static str
     }
 }
 
+/// What a delivery costs.
+pub(super) fn cost(cost: Money, language: Language) -> String {
+    match (cost.minor, language) {
+        (0, Russian) => "бесплатно".to_owned(),
+        (0, English) => "free of charge".to_owned(),
+        _ => money(cost, language),
+    }
+}
+
 /// Cost and days of a delivery.
 pub(super) fn terms(terms: &DeliveryTerms, language: Language) -> (String, String) {
-    let cost = if terms.cost.minor == 0 {
-        match language {
-            Russian => "бесплатно".to_owned(),
-            English => "free of charge".to_owned(),
-        }
-    } else {
-        money(terms.cost, language)
-    };
-    (cost, language::days(terms.days_min, terms.days_max, language))
+    (cost(terms.cost, language), language::days(terms.days_min, terms.days_max, language))
 }
 
 /// Where it goes, for the read-back.

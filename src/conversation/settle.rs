@@ -105,6 +105,7 @@ impl Conversation {
                 self.mind.refresh_hints();
                 result
             }
+            ActionOutcome::Quoted { quote } => facts::quote(&quote, language),
             ActionOutcome::PickupPoints { points } => return self.points_settled(call, points),
             ActionOutcome::Drafted { order } => {
                 self.desk.baskets += 1;

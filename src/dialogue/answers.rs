@@ -116,8 +116,20 @@ impl State {
             let variables = [("city", city.as_str()), ("cost", cost.as_str()), ("days", days.as_str())];
             return Ok(Some(view.messages.say("delivery-terms", language, &variables)));
         }
-        let _ = asked;
-        Ok(Some(view.messages.say("delivery-later", language, &[])))
+        match (asked, self.quote.take()) {
+            (_, Some((city, cost, days))) => {
+                let variables = [("city", city.as_str()), ("cost", cost.as_str()), ("days", days.as_str())];
+                Ok(Some(view.messages.say("delivery-terms", language, &variables)))
+            }
+            (Some(city), None)
+                if view.can(ToolName::GetDeliveryTerms)
+                    && self.turn.tool != Some(ToolName::GetDeliveryTerms) =>
+            {
+                let call = (ToolName::GetDeliveryTerms, json!({ "city": city }));
+                Err(Decision { say: String::new(), call: Some(call) })
+            }
+            _ => Ok(Some(view.messages.say("delivery-later", language, &[]))),
+        }
     }
 
     /// What tells the offers apart, and what each costs.

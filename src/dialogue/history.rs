@@ -143,6 +143,10 @@ impl State {
                     line.searched = query.map(str::to_owned).or_else(|| line.searched.take());
                 }
             }
+            (ToolName::GetDeliveryTerms, None) => {
+                let text = |key: &str| content[key].as_str().unwrap_or_default().to_owned();
+                self.quote = Some((text("city"), text("cost_spoken"), text("days_spoken")));
+            }
             (ToolName::GetOrderStatus, None) => self.orders = orders_of(content),
             (ToolName::UpdateOrderDelivery, None) if content["cost_spoken"].is_string() => {
                 self.sent = Some(self.hand_over.clone());

@@ -48,6 +48,8 @@ pub struct State {
     pub confirming: Option<Confirming>,
     /// After this decision the order is still the one that was read back: the read-back's question goes on standing.
     pub keeps_read_back: bool,
+    /// What delivery to a city costs and takes, as the store has just told: city, cost, days.
+    pub quote: Option<(String, String, String)>,
     /// The line whose goods are being searched.
     pub searching: Option<usize>,
     /// Turns in a row of which nothing was understood.

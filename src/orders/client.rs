@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use crate::ids::CallId;
 use crate::orders::{
-    ActionOutcome, ActionRequest, Confirmation, Delivery, Order, OrderAction, OrderStatus, ProblemCode,
-    Product, Rejection, Unavailable,
+    ActionOutcome, ActionRequest, Confirmation, Delivery, DeliveryQuote, Order, OrderAction, OrderStatus,
+    ProblemCode, Product, Rejection, Unavailable,
 };
 use crate::telemetry::figures::{STORE_ATTEMPTS_TOTAL, STORE_BREAKER, STORE_SECONDS};
 
@@ -31,7 +31,7 @@ mod settings;
 
 pub use breaker::BreakerState;
 pub use exchange::{Attempt, AttemptEnd, Loss, StoreRequest, StoreResponse, Transport};
-pub use forms::{DeliveryQuote, FormError};
+pub use forms::FormError;
 pub use http::{ClientError, Http};
 pub use settings::{Idempotency, Settings};
 
@@ -209,6 +209,11 @@ impl<T: Transport> StoreClient<T> {
             }
             OrderAction::PickupPoints { .. } => {
                 ActionOutcome::PickupPoints { points: forms::pickup_points(&body)? }
+            }
+            OrderAction::DeliveryQuote { city } => {
+                let quote = forms::quote(&body, currency)?;
+                let city = if quote.city.is_empty() { city.clone() } else { quote.city.clone() };
+                ActionOutcome::Quoted { quote: DeliveryQuote { city, ..quote } }
             }
             _ => ActionOutcome::Details { order: forms::order(&body, currency)? },
         })

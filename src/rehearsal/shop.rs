@@ -201,6 +201,7 @@ impl Shop {
             OrderAction::PickupPoints { city } => {
                 ActionOutcome::PickupPoints { points: self.catalogue.pickup_points(city.as_deref()) }
             }
+            OrderAction::DeliveryQuote { city } => ActionOutcome::Quoted { quote: self.quote(city)? },
             OrderAction::CreateDraft { lines, phone, name } => {
                 let name = name.as_ref().map(Pii::reveal).map(String::as_str);
                 ActionOutcome::Drafted { order: self.create(lines, phone, name, now)? }

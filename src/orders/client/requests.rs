@@ -51,6 +51,10 @@ pub(super) fn question(action: &OrderAction) -> Option<StoreRequest> {
         OrderAction::PickupPoints { city } => {
             StoreRequest::get("pickup-points", city.iter().map(|city| ("city", city.clone())).collect())
         }
+        OrderAction::DeliveryQuote { city } => {
+            let query = vec![("delivery_type", "delivery".to_owned()), ("city", city.clone())];
+            StoreRequest::get("delivery/calculate", query)
+        }
         OrderAction::CreateDraft { .. }
         | OrderAction::ChangeLines { .. }
         | OrderAction::SetDelivery { .. }
@@ -104,6 +108,7 @@ pub(super) fn change(action: &OrderAction, key: Option<Uuid>, call: CallId) -> O
         OrderAction::SearchOrders { .. }
         | OrderAction::OrderDetails { .. }
         | OrderAction::FindProducts { .. }
+        | OrderAction::DeliveryQuote { .. }
         | OrderAction::PickupPoints { .. } => return None,
     };
     if let Some(fields) = body.as_object_mut() {

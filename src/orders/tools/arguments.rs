@@ -50,6 +50,14 @@ pub(super) struct FindProducts {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+pub(super) struct GetDeliveryTerms {
+    /// The city, as the caller named it.
+    #[schemars(length(min = 1, max = MAX_CITY))]
+    city: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct CreateOrderDraft {
     /// What to order: one entry per product.
     #[schemars(length(min = 1, max = MAX_ITEMS))]
@@ -140,6 +148,10 @@ pub(super) fn parse(tool: ToolName, arguments: &str) -> Result<ToolRequest, Tool
         ToolName::FindProducts => {
             let a: FindProducts = read(tool, json)?;
             ToolRequest::FindProducts { query: field.required("query", &a.query, MAX_QUERY)? }
+        }
+        ToolName::GetDeliveryTerms => {
+            let a: GetDeliveryTerms = read(tool, json)?;
+            ToolRequest::GetDeliveryTerms { city: field.required("city", &a.city, MAX_CITY)? }
         }
         ToolName::CreateOrderDraft => {
             let a: CreateOrderDraft = read(tool, json)?;

@@ -22,6 +22,7 @@ pub fn definition(tool: ToolName, language: Language) -> ToolDefinition {
     let parameters = match tool {
         ToolName::GetOrderStatus => schema::<arguments::GetOrderStatus>(),
         ToolName::FindProducts => schema::<arguments::FindProducts>(),
+        ToolName::GetDeliveryTerms => schema::<arguments::GetDeliveryTerms>(),
         ToolName::CreateOrderDraft => schema::<arguments::CreateOrderDraft>(),
         ToolName::UpdateOrderDelivery => schema::<arguments::UpdateOrderDelivery>(),
         ToolName::ConfirmOrder => schema::<arguments::ConfirmOrder>(),
@@ -49,6 +50,12 @@ fn description(tool: ToolName, language: Language) -> &'static str {
         (ToolName::FindProducts, Russian) => {
             "Ищет в каталоге магазина. Единственный источник товаров, цен и остатков: вызывай до create_order_draft и \
              всякий раз, когда спрашивают, что есть и сколько стоит."
+        }
+        (ToolName::GetDeliveryTerms, English) => {
+            "Tells what delivery to a city costs and how many days it takes, before there is a draft. It changes nothing."
+        }
+        (ToolName::GetDeliveryTerms, Russian) => {
+            "Говорит, сколько стоит доставка в город и сколько дней она занимает, ещё до черновика. Ничего не меняет."
         }
         (ToolName::CreateOrderDraft, English) => {
             "Drafts an order from products of the last search, or drafts it anew with other products or quantities. It \
