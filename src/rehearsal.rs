@@ -127,7 +127,7 @@ const ANSWER_MS: u64 = 10 * 60 * 1000;
 impl Rehearsal {
     /// A call that was answered and identified; the greeting is played to its end. The built-in rules think.
     pub fn begin(setup: Setup) -> Self {
-        let rules = Rules::new(setup.shop.lexicon());
+        let rules = Rules::new(setup.shop.dialogue(), crate::dialogue::Messages::default());
         Self::with(setup, Box::new(move |request| rules.think(request)))
     }
 

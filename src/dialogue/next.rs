@@ -116,12 +116,12 @@ impl State {
         let priced = what.extreme.is_some() || what.price_max.is_some() || what.price_min.is_some();
         if known.len() > LISTED
             && !priced
-            && let Some(attribute) = view.shop.attribute_differs(&known, what)
+            && let Some(attribute) = view.shop.attribute_differs(what, &known)
         {
             let key = attribute.key.clone();
             return self.ask(view, Question::Attribute { key });
         }
-        let query = view.shop.query(what, view.language);
+        let query = view.shop.query(what);
         if line.searched.as_deref() != Some(query.as_str()) {
             return self.search(at, &query, view);
         }
@@ -143,7 +143,7 @@ impl State {
             several => {
                 if several.len() > LISTED
                     && !priced
-                    && let Some(attribute) = view.shop.attribute_differs(several, what)
+                    && let Some(attribute) = view.shop.attribute_differs(what, several)
                 {
                     let key = attribute.key.clone();
                     return self.ask(view, Question::Attribute { key });

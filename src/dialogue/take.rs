@@ -88,7 +88,7 @@ impl State {
                 self.name_done = true;
             }
             Act::Withhold => self.withhold(asked),
-            Act::Phone { .. } => {}
+            Act::Phone { .. } | Act::Code { .. } => {}
             Act::Extra { slot, value } => {
                 self.extras.insert(slot.clone(), value.clone());
             }

@@ -8,7 +8,6 @@ mod breaker;
 pub mod fallback;
 pub mod openai;
 pub mod rules;
-//pub mod mind;
 
 /// `[thinking]`
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -38,7 +38,7 @@ pub struct Failure {
 impl Script {
     /// Plays the call with the built-in rules.
     pub fn play(&self, verbose: bool) -> Outcome {
-        let rules = Rules::new(self.shop.lexicon());
+        let rules = Rules::new(self.shop.dialogue(), crate::dialogue::Messages::default());
         self.play_with(Box::new(move |request| rules.think(request)), verbose)
     }
 
