@@ -29,6 +29,8 @@ pub(super) struct Dialogue {
     pub(super) history: Vec<Message>,
     /// The order as the caller last heard it read whole to its end, changes with it; until it is placed or dropped.
     pub(super) read: Option<crate::conversation::consent::Pending>,
+    /// The caller asked something after the read-back, and it is being answered.
+    pub(super) digressed: bool,
     /// An order that was agreed to and may or may not have been placed.
     pub(super) doubtful: Option<Order>,
     /// The caller took leave with their yes: once it is carried out the call ends.
@@ -271,6 +273,7 @@ impl Conversation {
             keeps = state.keeps_read_back;
             self.mind.briefing.dialogue = *state;
         }
+        self.mind.digressed = keeps;
         if !keeps {
             self.void_consent();
         }

@@ -185,9 +185,12 @@ pub(super) const QUESTION: [&str; 2] =
     ["Всё верно, оформляем заказ?", "Is that right, shall I place the order?"];
 /// The same question to a caller who has heard it and gave no answer that was understood.
 pub(super) const QUESTION_AGAIN: [&str; 2] = [
-    "Так всё верно, оформляем заказ? Скажите да или нет, или нажмите один или два.",
-    "So is that right, shall I place the order? Please say yes or no, or press one or two.",
+    "Так оформляем заказ? Скажите да или нет, или нажмите один или два.",
+    "So shall I place the order? Please say yes or no, or press one or two.",
 ];
+/// The same question after something that the caller asked was answered.
+pub(super) const QUESTION_BACK: [&str; 2] =
+    ["Так что, оформляем этот заказ?", "So shall I place this order?"];
 
 /// The question about this matter.
 pub(super) fn question(matter: &Matter, language: Language) -> &'static str {
@@ -195,6 +198,14 @@ pub(super) fn question(matter: &Matter, language: Language) -> &'static str {
         (Matter::Order(_), language) => QUESTION[language as usize],
         (Matter::Twin(_), Russian) => "Оформить ещё один заказ?",
         (Matter::Twin(_), English) => "Shall I place another order?",
+    }
+}
+
+/// It once more, where the caller asked something in between.
+pub(super) fn question_back(matter: &Matter, language: Language) -> &'static str {
+    match matter {
+        Matter::Order(_) => QUESTION_BACK[language as usize],
+        Matter::Twin(_) => question(matter, language),
     }
 }
 

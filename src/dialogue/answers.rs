@@ -14,7 +14,11 @@ use super::state::{State, View};
 impl State {
     /// The answers to this turn's questions, in their order; or the tool call that one of them needs first.
     pub(super) fn answers(&mut self, view: &View<'_>) -> Result<Vec<String>, Decision> {
-        let topics = std::mem::take(&mut self.turn.topics);
+        let mut topics = std::mem::take(&mut self.turn.topics);
+        if topics.contains(&Topic::DeliveryTerms) {
+            // "В Казань сколько?" asks the price of nothing else.
+            topics.retain(|topic| *topic != Topic::Price);
+        }
         let mut said: Vec<String> = Vec::new();
         for (at, topic) in topics.iter().enumerate() {
             match self.answer_to(topic, view) {

@@ -25,6 +25,7 @@ impl State {
             self.turn.topics = before.topics;
             self.turn.city = before.city;
             self.turn.say = before.say;
+            self.turn.news = before.news;
             self.turn.progressed = before.progressed;
             self.turn.chose = before.chose;
         }

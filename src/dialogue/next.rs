@@ -5,8 +5,9 @@ use serde_json::json;
 use crate::language::{self, Language};
 use crate::orders::{Order, Product, ToolName};
 
-use super::act::{AddressPart, Choice, Extreme, Method};
+use super::act::{AddressPart, Choice, Description, Extreme, Method};
 use super::policy::{Decision, LISTED, joined};
+use super::profile::Attribute;
 use super::question::Question;
 use super::speak::{capitalised, money, pieces, place};
 use super::state::{Asked, Confirming, Line, State, View};
@@ -143,7 +144,7 @@ impl State {
             several => {
                 if several.len() > LISTED
                     && !priced
-                    && let Some(attribute) = view.shop.attribute_differs(what, several)
+                    && let Some(attribute) = worth_asking(what, several, view)
                 {
                     let key = attribute.key.clone();
                     return self.ask(view, Question::Attribute { key });
@@ -473,6 +474,21 @@ impl State {
             && self.confirming.as_ref() == Some(&self.confirming_of(draft, payment))
             && self.turn.change.is_none()
     }
+}
+
+/// The attribute that is asked for next: a number or a size, or one of two values, which its question names. Of more (brands)
+/// some are told instead.
+fn worth_asking<'s>(what: &Description, products: &[&Product], view: &View<'s>) -> Option<&'s Attribute> {
+    let attribute = view.shop.attribute_differs(what, products)?;
+    if !attribute.parts.is_empty() {
+        return Some(attribute);
+    }
+    let mut values: Vec<&str> =
+        products.iter().filter_map(|p| p.attributes.get(&attribute.key)).map(String::as_str).collect();
+    values.sort_unstable();
+    values.dedup();
+    let numeric = values.iter().all(|value| value.bytes().all(|b| b.is_ascii_digit()));
+    (values.len() <= 2 || numeric).then_some(attribute)
 }
 
 fn has(product: &Product, key: &str, value: &str) -> bool {

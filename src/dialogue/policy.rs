@@ -75,6 +75,7 @@ impl State {
             Err(call) => return call,
         };
         let mut before: Vec<String> = std::mem::take(&mut self.turn.say);
+        self.turn.answered |= !answers.is_empty();
         before.extend(answers);
         if self.turn.other_payment {
             before.push(self.sentence(view, "no-such-payment"));
@@ -103,9 +104,17 @@ impl State {
         {
             return self.ask(view, Question::Change);
         }
+        let news = std::mem::take(&mut self.turn.news);
         let mut decision = self.next(view);
-        if decision.call.is_none() || !before.is_empty() {
-            decision.say = joined(&before, &decision.say);
+        match &decision.call {
+            // The read-back says it all.
+            Some((ToolName::ConfirmOrder, _)) => decision.say = before,
+            // It is told when the last tool has answered.
+            Some(_) => {
+                self.turn.news = news;
+                self.turn.say = vec![before].into_iter().filter(|text| !text.is_empty()).collect();
+            }
+            None => decision.say = joined(&joined(&before, &news.join(" ")), &decision.say),
         }
         decision
     }
@@ -291,12 +300,12 @@ impl State {
             ToolName::GetOrderStatus => Some(self.status(view)),
             ToolName::CreateOrderDraft => {
                 let said = self.taken(view);
-                self.turn.say.push(said);
+                self.turn.news.push(said);
                 None
             }
             ToolName::UpdateOrderDelivery => {
                 let said = self.delivered(view);
-                self.turn.say.extend(said);
+                self.turn.news.extend(said);
                 None
             }
             _ => None,
@@ -433,7 +442,8 @@ impl State {
     /// Asks: shortly, then with an example or the keys, then a person is offered.
     pub(super) fn ask(&mut self, view: &View<'_>, question: Question) -> Decision {
         let again = self.asked.as_ref().filter(|asked| asked.question == question && !self.turn.progressed);
-        let times = again.map_or(1, |asked| asked.times + 1);
+        // An answer to the caller's own question is no miss.
+        let times = again.map_or(1, |asked| if self.turn.answered { asked.times } else { asked.times + 1 });
         if times > 2 && question != Question::Person && question != Question::Open {
             return if self.declined_person {
                 self.transfer(view)

@@ -48,6 +48,8 @@ pub struct State {
     pub confirming: Option<Confirming>,
     /// After this decision the order is still the one that was read back: the read-back's question goes on standing.
     pub keeps_read_back: bool,
+    /// What the caller asked last, for "а в Казань?".
+    pub topic: Option<Topic>,
     /// What delivery to a city costs and takes, as the store has just told: city, cost, days.
     pub quote: Option<(String, String, String)>,
     /// The line whose goods are being searched.
@@ -140,6 +142,8 @@ pub struct Turn {
     pub understood: bool,
     /// Something wanted was said or changed.
     pub progressed: bool,
+    /// A question of the caller was answered.
+    pub answered: bool,
     pub affirmed: bool,
     pub denied: bool,
     pub person: bool,
@@ -167,6 +171,8 @@ pub struct Turn {
     pub city: Option<String>,
     /// Sentences that answer what was said, before anything else is.
     pub say: Vec<String>,
+    /// What came of it at the store; left out where the whole order is read next.
+    pub news: Vec<String>,
     /// The tool whose result came.
     pub tool: Option<ToolName>,
     /// Why it failed: its code and a sentence that may be said.

@@ -16,6 +16,14 @@ impl State {
         let told: Vec<Product> = self.told.iter().filter_map(|id| view.product(*id)).cloned().collect();
         let line = self.line().and_then(|line| line.product).and_then(|id| view.product(id)).cloned();
         let listed = matches!(self.question(), Some(Question::Point));
+        if let Ok(key) = text.trim().parse::<u32>()
+            && text.trim().len() <= 2
+            && self.keyed(key, view)
+        {
+            self.turn.understood = true;
+            self.turn.progressed = true;
+            return;
+        }
         let context = Context {
             language: view.language,
             shop: view.shop,
@@ -27,6 +35,47 @@ impl State {
         };
         let understood = understand(text, &context);
         self.take(&understood, view);
+    }
+
+    /// A number alone, as the keypad gives it: what it means follows from what was asked. True where it means something
+    /// else than it does in words.
+    fn keyed(&mut self, key: u32, view: &View<'_>) -> bool {
+        let yes = match key {
+            1 => true,
+            2 => false,
+            _ => key == 3 && self.is_asked(&Question::Payment),
+        };
+        if key == 0 || key > 3 && !self.is_asked(&Question::Choice) {
+            return false;
+        }
+        match self.question().cloned() {
+            Some(Question::Choice | Question::Point | Question::WhichOrder) => {
+                let asked = self.question().cloned();
+                self.choose(&Choice::Nth(key), asked.as_ref(), view);
+            }
+            Some(Question::Method) if key < 3 => {
+                self.method(if yes { Method::Delivery } else { Method::Pickup });
+            }
+            Some(Question::Payment) => {
+                use crate::orders::PaymentMethod;
+                self.payment = Some(match key {
+                    1 => PaymentMethod::CashOnDelivery,
+                    2 => PaymentMethod::CardOnDelivery,
+                    _ => PaymentMethod::Online,
+                });
+            }
+            Some(question @ (Question::OrderIt | Question::Person | Question::Retry)) if key < 3 => {
+                (self.turn.affirmed, self.turn.denied) = (yes, !yes);
+                self.answer(Some(&question), &Understood::default(), view);
+                if question != Question::OrderIt {
+                    self.turn.understood = true;
+                    // Not progress of the order: the offer is answered by its own rule.
+                    return self.turn.answered;
+                }
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// Applies all acts of an utterance, in their order.
@@ -67,6 +116,12 @@ impl State {
     }
 
     fn take_one(&mut self, act: &Act, asked: Option<&Question>, view: &View<'_>) {
+        if let Act::Address { part } = act
+            && asked == Some(&Question::Point)
+            && self.point_by(part, view)
+        {
+            return;
+        }
         let turn = &mut self.turn;
         match act {
             Act::Goods { .. } | Act::Affirm | Act::Deny => {}
@@ -78,6 +133,13 @@ impl State {
             Act::City { city } => {
                 // "Сколько стоит доставка в Казань?" chooses no city yet.
                 self.turn.city = Some(city.clone());
+                if self.topic == Some(super::act::Topic::DeliveryTerms)
+                    && !self.turn.topics.contains(&super::act::Topic::DeliveryTerms)
+                    && view.draft.is_none()
+                {
+                    // "А в Казань?"
+                    self.turn.topics.push(super::act::Topic::DeliveryTerms);
+                }
                 self.city(city);
             }
             Act::Address { part } => self.address(part),
@@ -97,7 +159,10 @@ impl State {
                 self.ordering = true;
                 self.lines.iter_mut().for_each(|line| line.wanted = true);
             }
-            Act::Ask { topic } => turn.topics.push(topic.clone()),
+            Act::Ask { topic } => {
+                turn.topics.push(topic.clone());
+                self.topic = Some(topic.clone());
+            }
             Act::Status { number } => turn.status = Some(number.clone()),
             Act::Cancel => turn.cancel = true,
             Act::ChangePlaced { .. } => turn.change_placed = true,
@@ -350,9 +415,15 @@ impl State {
                     }
                     _ => place(told.len()).and_then(|at| told.get(at)).map(|p| p.id),
                 };
-                match picked {
-                    Some(id) => self.pick(id),
-                    None => self.turn.chose = Some(choice.clone()),
+                match (picked, choice) {
+                    (Some(id), _) => self.pick(id),
+                    // "Какой вариант?" "Четыре." There are not as many: so many pieces are meant.
+                    (None, Choice::Nth(n))
+                        if usize::try_from(*n).is_ok_and(|n| n > told.len()) && !told.is_empty() =>
+                    {
+                        self.amount(Amount::Exactly(*n), None, view);
+                    }
+                    (None, _) => self.turn.chose = Some(choice.clone()),
                 }
             }
         }
@@ -477,6 +548,22 @@ impl State {
         }
         self.hand_over.method = Some(Method::Delivery);
         self.hand_over.point = None;
+    }
+
+    /// "На Ленина": the pick-up point on that street.
+    fn point_by(&mut self, part: &AddressPart, view: &View<'_>) -> bool {
+        let Some(street) = &part.street else { return false };
+        let said: Vec<String> =
+            crate::language::text::words(street).into_iter().skip_while(|w| w == "улица").collect();
+        let here = self.points_here(view);
+        let mut fitting = here.iter().filter(|point| {
+            let own = crate::language::text::words(&format!("{} {}", point.name, point.address));
+            said.iter().all(|word| own.contains(word))
+        });
+        let Some(point) = fitting.next().filter(|_| fitting.next().is_none()) else { return false };
+        self.hand_over.point = Some(point.id);
+        self.hand_over.method = Some(Method::Pickup);
+        true
     }
 
     /// Something is to be different, and it was not said how: it is asked for again.

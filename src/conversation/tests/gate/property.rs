@@ -331,7 +331,7 @@ fn judge(stage: &Stage, store: &Store, language: Language) {
                 _ => None,
             })
             .collect();
-        let questions: Vec<&str> = [phrases::QUESTION, phrases::QUESTION_AGAIN]
+        let questions: Vec<&str> = [phrases::QUESTION, phrases::QUESTION_AGAIN, phrases::QUESTION_BACK]
             .iter()
             .map(|question| *crate::language::clauses(question[language as usize]).last().expect("a clause"))
             .collect();
