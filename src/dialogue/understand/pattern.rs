@@ -11,10 +11,11 @@ pub struct Pattern {
     parts: Vec<Part>,
 }
 
+/// What stands at one place: any of the choices, each some parts in a row.
 #[derive(Clone, Debug)]
-struct Part {
-    choices: Vec<Vec<Item>>,
-    optional: bool,
+enum Part {
+    Item(Item),
+    Group { choices: Vec<Vec<Part>>, optional: bool },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,31 +31,8 @@ impl Pattern {
     /// # Errors
     /// What is wrong with it, in words for its author.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut parts = Vec::new();
-        let mut rest = text.trim();
-        while let Some(first) = rest.chars().next() {
-            let close = match first {
-                '(' => Some(')'),
-                '[' => Some(']'),
-                _ => None,
-            };
-            let (inside, left) = match close {
-                Some(close) => {
-                    let Some(end) = rest.find(close) else {
-                        return Err(format!("`{first}` is not closed in {text:?}"));
-                    };
-                    (&rest[1..end], &rest[end + 1..])
-                }
-                None => rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len())),
-            };
-            if inside.contains(['(', ')', '[', ']']) {
-                return Err(format!("a bracket stands inside or is not opened in {text:?}"));
-            }
-            let choices: Result<Vec<Vec<Item>>, String> = inside.split('|').map(|c| items(c, text)).collect();
-            parts.push(Part { choices: choices?, optional: first == '(' });
-            rest = left.trim_start();
-        }
-        if parts.iter().all(|part| part.optional) {
+        let parts = parts(text, text, false)?;
+        if parts.iter().all(|part| matches!(part, Part::Group { optional: true, .. })) {
             return Err(format!("{text:?} has no word that must stand there"));
         }
         Ok(Self { parts })
@@ -62,55 +40,153 @@ impl Pattern {
 
     /// Where the pattern ends, at its longest, if it stands at this word.
     pub fn end_at(&self, said: &[String], at: usize) -> Option<usize> {
-        longest(&self.parts, said, at)
+        let mut best = None;
+        walk(&self.parts, said, at, &mut |end| best = best.max(Some(end)));
+        best
     }
 
     /// The items that it may begin with.
     fn heads(&self) -> Vec<&Item> {
         let mut heads = Vec::new();
-        for part in &self.parts {
-            heads.extend(part.choices.iter().filter_map(|choice| choice.first()));
-            if !part.optional {
-                break;
-            }
-        }
+        collect_heads(&self.parts, &mut heads);
         heads
     }
 }
 
-fn items(choice: &str, whole: &str) -> Result<Vec<Item>, String> {
-    let mut items = Vec::new();
-    for word in choice.split_whitespace() {
-        if word == "_" {
-            items.push(Item::Any);
+/// Gathers what these parts may begin with; whether all of them may be missing.
+fn collect_heads<'p>(parts: &'p [Part], heads: &mut Vec<&'p Item>) -> bool {
+    for part in parts {
+        match part {
+            Part::Item(item) => {
+                heads.push(item);
+                return false;
+            }
+            Part::Group { choices, optional } => {
+                let mut missing = *optional;
+                for choice in choices {
+                    missing |= collect_heads(choice, heads);
+                }
+                if !missing {
+                    return false;
+                }
+            }
+        }
+    }
+    true
+}
+
+/// The parts of a text; `inside` brackets a `|` has already been taken away.
+fn parts(text: &str, whole: &str, inside: bool) -> Result<Vec<Part>, String> {
+    let mut parts = Vec::new();
+    let mut rest = text.trim();
+    while let Some(first) = rest.chars().next() {
+        if matches!(first, '(' | '[') {
+            let end = closing(rest).ok_or_else(|| format!("`{first}` is not closed in {whole:?}"))?;
+            let choices: Result<Vec<Vec<Part>>, String> = split(&rest[1..end])
+                .into_iter()
+                .map(|choice| match self::parts(choice, whole, true)? {
+                    parts if parts.is_empty() => Err(format!("a choice is empty in {whole:?}")),
+                    parts => Ok(parts),
+                })
+                .collect();
+            parts.push(Part::Group { choices: choices?, optional: first == '(' });
+            rest = rest[end + 1..].trim_start();
             continue;
         }
-        let (body, stem) = word.strip_suffix('*').map_or((word, false), |body| (body, true));
-        if body.contains('*') || body.is_empty() {
-            return Err(format!("`*` stands only after a stem, in {whole:?}"));
+        let (word, left) = rest.split_at(rest.find(char::is_whitespace).unwrap_or(rest.len()));
+        rest = left.trim_start();
+        if word.contains(['(', ')', '[', ']']) {
+            return Err(format!("a bracket touches a word or is not opened in {whole:?}"));
         }
-        let mut folded: Vec<String> = words(body).iter().map(|word| bare(word)).collect();
-        let last = folded.pop().ok_or_else(|| format!("{word:?} is no word, in {whole:?}"))?;
-        items.extend(folded.into_iter().map(Item::Word));
-        items.push(if stem { Item::Stem(last) } else { Item::Word(last) });
+        if word.contains('|') && !inside {
+            let choices: Result<Vec<Vec<Part>>, String> = word.split('|').map(|word| items(word, whole)).collect();
+            parts.push(Part::Group { choices: choices?, optional: false });
+        } else {
+            parts.extend(items(word, whole)?);
+        }
     }
-    if items.is_empty() {
-        return Err(format!("a choice is empty in {whole:?}"));
+    Ok(parts)
+}
+
+/// Where the bracket closes that a text begins with.
+fn closing(text: &str) -> Option<usize> {
+    let mut open = Vec::new();
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' => open.push(')'),
+            '[' => open.push(']'),
+            ')' | ']' if open.pop() != Some(c) => return None,
+            _ => {}
+        }
+        if open.is_empty() {
+            return Some(at);
+        }
     }
+    None
+}
+
+/// The choices of what stands in brackets.
+fn split(text: &str) -> Vec<&str> {
+    let (mut depth, mut from) = (0_usize, 0);
+    let mut choices = Vec::new();
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' | '[' => depth += 1,
+            ')' | ']' => depth = depth.saturating_sub(1),
+            '|' if depth == 0 => {
+                choices.push(&text[from..at]);
+                from = at + 1;
+            }
+            _ => {}
+        }
+    }
+    choices.push(&text[from..]);
+    choices
+}
+
+fn items(word: &str, whole: &str) -> Result<Vec<Part>, String> {
+    if word == "_" {
+        return Ok(vec![Part::Item(Item::Any)]);
+    }
+    let (body, stem) = word.strip_suffix('*').map_or((word, false), |body| (body, true));
+    if body.contains('*') || word == "*" {
+        return Err(format!("`*` stands only after a stem, in {whole:?}"));
+    }
+    let mut folded: Vec<String> = words(body).iter().map(|word| bare(word)).collect();
+    let last = folded.pop().ok_or_else(|| format!("a choice is no word, in {whole:?}"))?;
+    let mut items: Vec<Part> = folded.into_iter().map(|word| Part::Item(Item::Word(word))).collect();
+    items.push(Part::Item(if stem { Item::Stem(last) } else { Item::Word(last) }));
     Ok(items)
 }
 
-fn longest(parts: &[Part], said: &[String], at: usize) -> Option<usize> {
-    let Some((part, rest)) = parts.split_first() else { return Some(at) };
-    let mut best = if part.optional { longest(rest, said, at) } else { None };
-    for choice in &part.choices {
-        let here = said.get(at..).unwrap_or_default();
-        if choice.len() > here.len() || !choice.iter().zip(here).all(|(item, word)| item.is(word)) {
-            continue;
+/// Gives every place where the parts may end.
+fn walk(parts: &[Part], said: &[String], at: usize, found: &mut dyn FnMut(usize)) {
+    let Some((part, rest)) = parts.split_first() else { return found(at) };
+    match part {
+        Part::Item(item) => {
+            if said.get(at).is_some_and(|word| item.is(word)) {
+                walk(rest, said, at + 1, found);
+            }
         }
-        best = best.max(longest(rest, said, at + choice.len()));
+        Part::Group { choices, optional } => {
+            if *optional {
+                walk(rest, said, at, found);
+            }
+            for choice in choices {
+                // A choice that cannot begin here is not gone into.
+                if let Some(Part::Item(item)) = choice.first()
+                    && !said.get(at).is_some_and(|word| item.is(word))
+                {
+                    continue;
+                }
+                walk(choice, said, at, &mut |end| {
+                    if end > at {
+                        walk(rest, said, end, found);
+                    }
+                });
+            }
+        }
     }
-    best
 }
 
 impl Item {
@@ -187,7 +263,7 @@ impl<T> Patterns<T> {
         best.map(|(end, index)| (end, &self.all[index].1))
     }
 
-    /// Whether any pattern knows this very word at its beginning.
+    /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }

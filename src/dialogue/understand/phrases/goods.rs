@@ -8,7 +8,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
         Cue::Want,
         "(я) хочу (бы) (заказать|купить|взять|приобрести|оформить); (я) хотел* (бы) (заказать|купить|взять|приобрести|оформить); (мне) (бы) хотелось (бы) (заказать|купить|взять|приобрести); (мне) нужен|нужна|нужны (будет|будут); (мне) нужно (заказать|купить|взять); (мне) надо (заказать|купить|взять) (бы); мне бы; \
          дайте (мне); возьму; беру; (давайте) возьмем; (я) (бы) взял* (бы); (я) (бы) заказал* (бы); заказать; купить; закажу; заказываю; приобрести; закажите; взять; куплю; ищу; (мне) требуется|требуются; (меня) интересует|интересуют; оформите (мне) (заказ); подберите (мне); буду брать; отложите; запишите мне; отпустите; \
-         (i) need (to) (order|buy|get); (i) want (to) (order|buy|get|have); (i) would like (to) (order|buy|get|have); id like (to) (order|buy|get|have); ill take|have|get; i will take|have; give me; (can|could|may) i (have|get|order|buy) (please); looking for; (i) (am|im) looking for; (lets|let) (us) (take|get|have); order me; get me; buy; purchase; well take; id love; put me down for; (im) interested in; lets go with; ill go with; go with",
+         (i) need (to) (order|buy|get); (i) want (to) (order|buy|get|have); (i) would like (to) (order|buy|get|have); id like (to) (order|buy|get|have); ill take|have|get; i will take|have; give me; (can|could|may) i (have|get|order|buy) (please); looking for; (i) (am|im) looking for; lets take|get|have; order me; get me; buy; purchase; well take; id love; put me down for; (im) interested in; lets go with; ill go with; go with",
     ),
     (
         Cue::WantsToOrder,
@@ -93,7 +93,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::PriceIs,
-        "(тот|та|ту|те|того|той) (который|которая|которую|которые|что) за; (тот|та|ту|те|того) за; (тот|та|ту|те) (который|которая|что|которые|которую) (стоит|стоят); за; по цене; по; the one for; the one that costs|is; (that|which) costs; the one at; one for; at; for",
+        "(тот|та|ту|те|того|той) (который|которая|которую|которые|что) за; (тот|та|ту|те|того) за; (тот|та|ту|те) (который|которая|что|которые|которую) стоит|стоят; за; по цене; по; the one for; the one that costs|is; (that|which) costs; the one at; one for; at; for",
     ),
     (
         Cue::Currency,

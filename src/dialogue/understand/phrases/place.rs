@@ -21,7 +21,10 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
         "оператор* не (надо|нужно|нужен); не (надо|нужно|нужен) оператор*; не (надо) соединя*; не соединяйте (меня) (с) (оператором); без оператор*; не переключайте; (не) (хочу) (с) оператором не (хочу|надо|буду); \
          (i) (dont) (need|want) no operator; (i) dont need (an|the|a) operator|person|human; (i) dont want (an|the|a) operator|person|human; dont transfer (me); dont put me through; dont connect me",
     ),
-    (Cue::Keep, "оператор связи; оператор сказал*; оператор обещал*; оператор мне"),
+    (
+        Cue::Keep,
+        "оператор связи; оператор сказал*; оператор обещал*; оператор мне",
+    ),
     (
         Cue::Delivery,
         "доставка; доставку; доставки; доставкой; доставьте; доставить; доставляйте; привез* (домой|мне|ко) (мне); привезите (домой|мне); курьер*; до двери; на дом; с доставкой (на) (дом); доставку (на) (дом|домой); \
@@ -78,7 +81,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Total,
-        "сколько (с) меня; сколько с меня; общая сумма; сколько (это|будет|все|всё|получается|получится|выйдет|итого) (всего|вместе|итого|все|получается|будет|вышло|выходит) (вместе|получается|выходит|будет|стоит); сколько (всего|итого|вместе|получается|выходит|получится); какая (общая|итоговая|получилась|получается) сумма; какая (там|у) (меня|нас) (общая) сумма; сколько все(го) вместе; сколько это все (стоит|будет|вместе); итого; итого сколько; сколько я (должен|должна); \
+        "сколько (с) меня; сколько с меня; общая сумма; сколько (это|будет|все|всё|получается|получится|выйдет|итого) (всего|вместе|итого|все|получается|будет|вышло|выходит) (вместе|получается|выходит|будет|стоит); сколько (всего|итого|вместе|получается|выходит|получится); какая (общая|итоговая|получилась|получается) сумма; какая (там|у) (меня|нас) (общая) сумма; сколько все|всего вместе; сколько это все (стоит|будет|вместе); итого; итого сколько; сколько я (должен|должна); \
          (what|whats) (is|was|s) the total (price|cost|amount|sum|again); (what) total (price|cost|amount|sum); (the) total again; how much is (it|that|everything) (all) (altogether|together|total); how much (altogether|together|[in total]|[all together]|[in all]); how much do i (owe|pay|[have to pay]); how much will (it|everything|that) (all) (be|cost) (altogether|[in total]); what does it (all) come to; whats the (full|total|final) (amount|price|sum); what was the total; how much is everything",
     ),
     (
@@ -105,12 +108,12 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     (
         Cue::Stock,
         "сколько (у вас) (их|штук|его|ее) (есть|осталось|в) (в) (наличии) (штук|есть); (а) сколько (их|штук|у) (вас) (в) наличии; сколько осталось; они есть в наличии; есть в наличии; в наличии (есть|ли|имеется); (а) (они|это) (есть) в наличии; \
-         how many (do you have|have you got|are there|are left|[in stock]) (left|[in stock]); (are they|is it|do you have) (them|it) (in stock); [in stock]",
+         how many (do you have|have you got|are there|are left|[in stock]) (left|[in stock]); [are they|is it] (in stock); [in stock]",
     ),
     (
         Cue::Points,
         "где (можно) (у вас|ваш|их|его|ее) (можно|пункт|будет) (самовывоз*|забрать|самому) (забрать|пункт|их|его) (самовывоза|выдачи); где (у вас|ваш|ваши) (находится) (пункт*) (самовывоз*|выдачи); откуда (можно) (забрать|забирать); где (я) (могу|смогу|можно) (его|их|ее|это|заказ) (забрать|получить) (его|их|ее|заказ); какие (есть) (у вас) (есть) пункты (самовывоза|выдачи); пункт* (самовывоза|выдачи) (где|какие|есть) (у) (вас) (есть); куда (ехать|подъехать|приехать) (забирать|за); адрес* (пункт*|самовывоз*) (самовывоз*|выдачи); \
-         where (can|do|could|should) i (pick|collect|get) (it|them|that) (up|from); where is (the|your) (pickup|collection) (point|place|location); where are (the|your) (pickup|collection) points; pickup points; pick up points; (what|which) (pickup|collection) (points|places|locations) (do you have|are there)",
+         where (can|do|could|should) i (pick|collect|get) (it|them|that) (up|from); where is (the|your) (pickup|collection) (point|place|location); where are (the|your) (pickup|collection) points; pickup points; pick up points; what|which (pickup|collection) points|places|locations (do you have|are there)",
     ),
     (
         Cue::Summary,
@@ -125,52 +128,34 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     (
         Cue::Name,
         "меня зовут; (это) (мое|моё) имя; (на|мое|моё) имя; (на|моя) фамилия|фамилию; зовут меня; (оформите|оформляйте|оформить|запишите|записывайте|запиши|пишите|поставьте|заказ|сделайте|пиши) (заказ|его|мой|это|все|пожалуйста|просто) (заказ|его|пожалуйста) на [имя|фамилию]; \
-         (оформите|оформляйте|оформить|оформим|запишите|записывайте|запишем|делайте) (заказ|его|мой|это|все|пожалуйста|просто|меня|давайте) (заказ|его|пожалуйста|просто) на; заказ (будет) на; (запишите|записывайте|пишите) (меня|заказ|просто|пожалуйста|там) (просто|как); пишите; получатель|заказчик (будет|это); \
+         (оформите|оформляйте|оформить|оформим|запишите|записывайте|запишем|делайте) (заказ|его|мой|это|все|пожалуйста|просто|меня|давайте) (заказ|его|пожалуйста|просто) на; заказ (будет) на; [запишите|записывайте|пишите] (меня|заказ|просто|пожалуйста|там) (просто|как); получатель|заказчик (будет|это); \
          my name (is|s); my names; the name (is|s); (put|place|make|book) (it|[the order]|this|that) under (the) (name) (of); (put|place|make|book) (it|[the order]|this|that) (down) (in|to|for) the name (of); under (the) (name) (of); in the name of; (the) (last|first|full) name (is); call me; names",
     ),
-    (Cue::NameIs, "на; это; я; this is; its; im; it is; for"),
+    (
+        Cue::NameIs,
+        "на; это; я; this is; its; im; it is; for",
+    ),
     (
         Cue::Withhold,
-        "какая (вам) разница; не скажу; не буду говорить|называть|представляться; без имени; (а) зачем (вам|оно|это) (мое|моё|вам|нужно|знать) (имя|номер|телефон|это|адрес); не хочу (говорить|называть|представляться); не важно какое имя; имя не важно; не ваше дело; это секрет; (это) (необязательно|не обязательно); анонимно; можно без (имени|этого); \
+        "какая (вам) разница; не скажу; не буду говорить|называть|представляться; без имени; (а) зачем (вам|оно|это) (мое|моё|вам|нужно|знать) (имя|номер|телефон|это|адрес); не хочу (говорить|называть|представляться); не важно какое имя; имя не важно; не ваше дело; это секрет; (это) [необязательно|не обязательно]; анонимно; можно без (имени|этого); \
          (i) (would|d|id|i) rather not (say); none of your business; why do you need (it|that|[my name]|[to know]); (i) (dont) want to (say|give|tell) (you) (it|that|[my name]); i (wont|will not) (say|tell) (you); no name; without (a) name; anonymous; it doesnt matter what my name is; prefer not to say; id prefer not to; not telling",
     ),
     (
         Cue::Phone,
-        "(мой|мой контактный|контактный|вот|запишите) (номер|телефон) (телефона|мой); номер телефона; (мой) телефон; (мой) номер; позвоните|перезвоните (мне) (на|по) (номер*|телефон*); \
-         my (phone|telephone|mobile|cell|contact) number (is); my number (is); (my) phone number (is); (my) (phone|telephone|mobile) (is); call me (back) (at|on); number is; reach me (at|on)",
+        "[мой|мой контактный|контактный|вот|запишите] [номер|телефон] (телефона|мой); номер телефона; (мой) телефон; (мой) номер; позвоните|перезвоните (мне) (на|по) (номер*|телефон*); \
+         my (phone|telephone|mobile|cell|contact) number (is); my number (is); (my) phone number (is); my phone|telephone|mobile (is); call me (back) (at|on); number is; reach me (at|on)",
     ),
     (
         Cue::Change(Target::Address),
-        "(измен*|поменя*|исправ*|смен*|друг*|нов*) (мне|пожалуйста) (мой) адрес* (доставки) (другой|другая|неправильн*|неверн*|не тот|измен*|поменя*); не туда; не тот адрес; адрес не (тот|такой|верный|правильный); change (the|my) (delivery) address; (a) different address; wrong address; (the) address is wrong; another address; new address",
+        "[измен*|поменя*|исправ*|смен*|друг*|нов*] (мне|пожалуйста) (мой) адрес* (доставки) (другой|другая|неправильн*|неверн*|не тот|измен*|поменя*); не туда; не тот адрес; адрес не (тот|такой|верный|правильный); change (the|my) (delivery) address; (a) different address; wrong address; (the) address is wrong; another address; new address",
     ),
-    (
-        Cue::Change(Target::City),
-        "(измен*|поменя*|смен*|друг*) город*; не тот город; город (другой|не тот|неправильн*|неверн*); change the city; different city; wrong city; another city",
-    ),
-    (
-        Cue::Change(Target::Quantity),
-        "(измен*|поменя*|исправ*|друг*) (пожалуйста) количеств* (другое|неправильн*|неверн*|измен*|не то); change the quantity|amount|number; different quantity|amount; wrong quantity|amount|number",
-    ),
-    (
-        Cue::Change(Target::Goods),
-        "(измен*|поменя*|исправ*|друг*) (мне) (товар*|размер*|марк*|бренд*|модел*); не тот товар; товар не тот; (размер|марка|модель) не (тот|та|такая); change the (product|goods|size|brand|item|model); wrong (product|item|size|brand|model); different (product|item|size|brand|model); нет другой размер; другой размер",
-    ),
-    (
-        Cue::Change(Target::Method),
-        "(измен*|поменя*|друг*) (способ) (доставки|получения|доставку); измен* доставк*; поменя* доставк*; change the delivery (method); different delivery",
-    ),
-    (
-        Cue::Change(Target::Payment),
-        "(измен*|поменя*|друг*) (способ) оплат*; оплата (другая|не та|неправильн*); change the payment (method); change how i pay; different payment (method)",
-    ),
-    (
-        Cue::Change(Target::Name),
-        "(измен*|поменя*|исправ*|друг*) (мое) (имя|фамили*); имя (неправильн*|неверн*|не то|другое); фамилия (неправильн*|неверн*|не та|другая); change the name; wrong name; different name; (the|my) name is wrong",
-    ),
-    (
-        Cue::Change(Target::Point),
-        "(измен*|поменя*|друг*) пункт*; пункт (другой|не тот); change the pickup point; different (pickup) point; another point",
-    ),
+    (Cue::Change(Target::City), "[измен*|поменя*|смен*|друг*] город*; не тот город; город [другой|не тот|неправильн*|неверн*]; change the city; different city; wrong city; another city"),
+    (Cue::Change(Target::Quantity), "[измен*|поменя*|исправ*|друг*] (пожалуйста) количеств* (другое|неправильн*|неверн*|измен*|не то); change the quantity|amount|number; different quantity|amount; wrong quantity|amount|number"),
+    (Cue::Change(Target::Goods), "[измен*|поменя*|исправ*|друг*] (мне) [товар*|размер*|марк*|бренд*|модел*]; не тот товар; товар не тот; (размер|марка|модель) не (тот|та|такая); change the (product|goods|size|brand|item|model); wrong (product|item|size|brand|model); different (product|item|size|brand|model); нет другой размер; другой размер"),
+    (Cue::Change(Target::Method), "[измен*|поменя*|друг*] (способ) [доставки|получения|доставку]; измен* доставк*; поменя* доставк*; change the delivery (method); different delivery"),
+    (Cue::Change(Target::Payment), "[измен*|поменя*|друг*] (способ) оплат*; оплата [другая|не та|неправильн*]; change the payment (method); change how i pay; different payment (method)"),
+    (Cue::Change(Target::Name), "[измен*|поменя*|исправ*|друг*] (мое) [имя|фамили*]; имя [неправильн*|неверн*|не то|другое]; фамилия [неправильн*|неверн*|не та|другая]; change the name; wrong name; different name; (the|my) name is wrong"),
+    (Cue::Change(Target::Point), "[измен*|поменя*|друг*] пункт*; пункт [другой|не тот]; change the pickup point; different (pickup) point; another point"),
     (
         Cue::Change(Target::Something),
         "(хочу|надо|нужно|можно|давайте) (кое) (что) (то) измен* (заказ|кое) (что); (хочу|надо|нужно|можно|давайте) поменять (кое) (что) (заказ); измен* (в) (заказ*|нем); есть ошибка; тут ошибка; ошибка (в) (заказе); вы ошиблись; не все верно; не все правильно; (i) (want|need|would|like|id) (to) (like) (to) change (something|[my order]|[the order]|it); theres a mistake; something is wrong; not everything is (right|correct); change something; i need to change something",

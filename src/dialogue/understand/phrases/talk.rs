@@ -14,7 +14,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
          yes; yes please; yes sure; yes i do; yes i would; yes it is; yes (that|thats|thats is) (is) right|correct; \
          yeah; yep; yup; [yes yes]; thats right|correct; [that is right]; [that is correct]; correct; all correct; \
          everything is correct|right; confirm; confirmed; i confirm (it|[the order]); of course; absolutely; definitely; \
-         sounds good|great|right; looks good; go ahead; please do; do it; lets do it; place it|[the order]; order it; \
+         sounds good|great|right; looks good; go ahead; please do; do it; lets do it; place it; place the order; order it; \
          exactly; i agree; agreed; for sure; i do; it is; yes it does; certainly; [uh huh]; [mm hmm]; mhm",
     ),
     (
@@ -128,9 +128,9 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
          удалите заказ; снимите заказ; заказывать не надо; ничего не надо заказывать; не надо заказ; заказ не нужен; \
          cancel; cancel (it|that|this|everything|all|please) (please); cancel (the|my|this) (whole|entire|current) order|purchase; \
          i want to cancel (it|everything|[the order]|[my order]|[this order]); id like to cancel (it|[the order]|[my order]|[this order]); \
-         please cancel (it|[the order]|[my order]); forget it; forget (about) it|[the order]; i dont want to order (anything); \
+         please cancel (it|[the order]|[my order]); forget it; forget (about) [it|the order]; i dont want to order (anything); \
          i dont want it|them anymore; i dont want it|them any more; never mind (the) (order); \
-         im not buying (it|anything); call it off; drop it; drop the (whole) order; scrap it|that|[the order]; delete the order",
+         im not buying (it|anything); call it off; drop it; drop the (whole) order; scrap [it|that|the order]; delete the order",
     ),
     (
         Cue::ChangedMind,
