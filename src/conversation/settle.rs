@@ -16,8 +16,8 @@ use crate::orders::{ActionOutcome, Delivery, Order, OrderAction, OrderStatus, Pi
 impl Conversation {
     pub(super) fn settled(&mut self, id: RequestId, outcome: ActionOutcome) {
         if let Some(place) = self.desk.behind.iter().position(|(behind, ..)| *behind == id) {
-            let (_, purpose, _) = self.desk.behind.remove(place);
-            self.settled_behind(&purpose, outcome);
+            let (_, purpose, action) = self.desk.behind.remove(place);
+            self.settled_behind(&purpose, &action, outcome);
             if self.draining {
                 self.drain();
             }
@@ -33,7 +33,7 @@ impl Conversation {
             self.desk.rejections += 1;
         }
         if self.hung_up || self.left {
-            return self.settled_behind(&purpose, outcome);
+            return self.settled_behind(&purpose, &action, outcome);
         }
         match purpose {
             Purpose::Tool(call) => self.tool_settled(&call, &action, outcome),
@@ -55,14 +55,14 @@ impl Conversation {
     }
 
     /// An outcome that nobody waits for: what matters is an order that would be left in a state that nobody wants.
-    fn settled_behind(&mut self, purpose: &Purpose, outcome: ActionOutcome) {
+    fn settled_behind(&mut self, purpose: &Purpose, action: &OrderAction, outcome: ActionOutcome) {
         match (purpose, outcome) {
             (purpose, ActionOutcome::Drafted { order }) => self.drafted_behind(purpose, order),
             // Of the draft in hand, and newer than what is known of it. Of one that was cancelled meanwhile it says nothing.
-            (_, ActionOutcome::DeliverySet { order }) => {
-                let draft = &mut self.mind.briefing.draft;
-                if draft.as_ref().is_some_and(|old| old.id == order.id && old.version < order.version) {
-                    *draft = Some(order);
+            (_, ActionOutcome::DeliverySet { order } | ActionOutcome::LinesChanged { order }) => {
+                let draft = self.mind.briefing.draft.as_ref();
+                if draft.is_some_and(|old| old.id == order.id && old.version < order.version) {
+                    self.take_draft(action, order);
                 }
             }
             // The caller's last word was "cancel", whatever became of the yes before it.
@@ -100,8 +100,8 @@ impl Conversation {
         let language = self.language;
         let result = match outcome {
             ActionOutcome::Products { products } => {
-                let result = facts::products(&products, language);
-                self.mind.briefing.products = products;
+                self.mind.briefing.take_products(products);
+                let result = facts::products(&self.mind.briefing.found_products(), language);
                 self.mind.refresh_hints();
                 result
             }
@@ -112,8 +112,19 @@ impl Conversation {
                 self.mind.briefing.draft = Some(order);
                 result
             }
-            ActionOutcome::Unknown if matches!(action, OrderAction::SetDelivery { .. }) => {
-                // It may go somewhere else now than what is known of it: nothing to be read back and agreed to.
+            ActionOutcome::LinesChanged { order } => {
+                let result = facts::draft(&order, &self.mind.briefing.products, language);
+                self.take_draft(action, order);
+                result
+            }
+            ActionOutcome::Rejected { rejection } if matches!(action, OrderAction::ChangeLines { .. }) => {
+                return self.lines_refused(call, &rejection);
+            }
+            ActionOutcome::Unknown
+                if matches!(action, OrderAction::SetDelivery { .. } | OrderAction::ChangeLines { .. }) =>
+            {
+                // It may go somewhere else now, or be of other goods, than what is known of it: nothing to be read back and
+                // agreed to. Once its delivery is set again, the whole order is known again.
                 if let Some(draft) = &mut self.mind.briefing.draft {
                     draft.delivery = None;
                 }
@@ -134,12 +145,13 @@ impl Conversation {
 
     fn points_settled(&mut self, call: &Called, points: Vec<PickupPoint>) {
         let only = (points.len() == 1).then(|| points[0].clone());
-        let result = if points.is_empty() {
+        self.mind.briefing.take_points(points);
+        let listed = self.mind.briefing.listed_points();
+        let result = if listed.is_empty() {
             facts::error("no_pickup_point", "there is no pick-up point in that city")
         } else {
-            facts::pickup_points(&points)
+            facts::pickup_points(&listed)
         };
-        self.mind.briefing.pickup_points = points;
         match (only, self.mind.briefing.draft.clone()) {
             (Some(point), Some(order)) => {
                 // One point leaves nothing to choose.
@@ -176,7 +188,7 @@ impl Conversation {
     }
 
     /// What the thinker is told of an outcome that is no success.
-    fn failure(&self, outcome: &ActionOutcome) -> Value {
+    pub(super) fn failure(&self, outcome: &ActionOutcome) -> Value {
         match outcome {
             ActionOutcome::Rejected { rejection } => facts::error(
                 &facts::rejection_code(rejection.code),

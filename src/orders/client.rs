@@ -408,4 +408,6 @@ mod check_tests;
 #[cfg(test)]
 mod http_tests;
 #[cfg(test)]
+mod lines_tests;
+#[cfg(test)]
 mod tests;

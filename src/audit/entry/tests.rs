@@ -139,7 +139,7 @@ fn a_tyre_size_stays_readable_where_a_telephone_number_does_not() {
 #[test]
 fn an_outcome_puts_order_and_problem_into_their_columns() {
     let request = request(actions().pop().unwrap());
-    let entry = Entry::outcome(&request, &outcomes()[4], 7).with_http_status(409);
+    let entry = Entry::outcome(&request, &outcomes()[5], 7).with_http_status(409);
     assert_eq!(entry.problem.as_deref(), Some("already-confirmed"));
     assert_eq!(entry.order_number.as_deref(), Some("ORD-20260214-017"));
     assert_eq!((entry.http_status, entry.offset_ms), (Some(409), 7));

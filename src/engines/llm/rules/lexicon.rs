@@ -18,11 +18,12 @@ impl Lexicon {
     /// Learns from products: a word that stands in exactly the products with one value of an attribute is a name of that
     /// value (`нокиан` among the keywords of all products whose brand is `nokian`).
     pub fn of(products: &[Product]) -> Self {
-        Self::with(products, &products.iter().map(tokens).collect::<Vec<_>>())
+        let products: Vec<&Product> = products.iter().collect();
+        Self::with(&products, &products.iter().copied().map(tokens).collect::<Vec<_>>())
     }
 
     /// The same, where the products' [`tokens`] are known already.
-    pub(super) fn with(products: &[Product], tokens: &[BTreeSet<String>]) -> Self {
+    pub(super) fn with(products: &[&Product], tokens: &[BTreeSet<String>]) -> Self {
         let mut carriers: BTreeMap<&String, BTreeSet<usize>> = BTreeMap::new();
         let mut values: BTreeMap<(String, String), BTreeSet<usize>> = BTreeMap::new();
         for (at, (product, tokens)) in products.iter().zip(tokens).enumerate() {

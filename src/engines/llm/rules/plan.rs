@@ -58,7 +58,7 @@ impl State<'_> {
         let briefing = &self.request.briefing;
         let only_quantity = briefing.draft.is_some() && !self.wish_changed;
         if self.wish.is_empty() && self.chosen.is_none() && !only_quantity {
-            if self.extreme.is_none() || briefing.products.is_empty() {
+            if self.extreme.is_none() || self.found.is_empty() {
                 return Decision::say(ask(Ask::Product, language)).after(before);
             }
         } else if !only_quantity && !self.is_searched() {
@@ -165,7 +165,7 @@ impl State<'_> {
                     return Decision::call(ToolName::UpdateOrderDelivery, arguments).after(before);
                 }
                 let Some(city) = &self.city else { return say(ask(Ask::City, language)) };
-                let points = &self.request.briefing.pickup_points;
+                let points = self.request.briefing.listed_points();
                 if points.len() > 1 && self.points_of.as_ref() == Some(city) {
                     return self.points(before);
                 }
@@ -181,11 +181,11 @@ impl State<'_> {
         let listed: Vec<String> = self
             .request
             .briefing
-            .pickup_points
+            .listed_points()
             .iter()
             .zip(1..)
             .take(LISTED + 1)
-            .map(|(point, n)| format!("{} — {}", phrases::place(n, language), point.address))
+            .map(|((_, point), n)| format!("{} — {}", phrases::place(n, language), point.address))
             .collect();
         let text = format!("{}. {}", listed.join("; "), ask(Ask::Point, language));
         Decision::say(super::places::capitalised(&text)).after(before)

@@ -43,12 +43,10 @@ impl State<'_> {
         }
         match tool {
             ToolName::GetOrderStatus => self.status(result),
-            ToolName::FindProducts if self.request.briefing.products.is_empty() => {
-                Decision::say(self.line(Line::NothingFound))
-            }
+            ToolName::FindProducts if self.found.is_empty() => Decision::say(self.line(Line::NothingFound)),
             ToolName::CreateOrderDraft => self.plan(&self.drafted(result)),
             ToolName::UpdateOrderDelivery if result["pickup_points"].is_array() => {
-                if self.request.briefing.pickup_points.is_empty() {
+                if self.request.briefing.listed_points().is_empty() {
                     return Decision::say(joined(self.line(Line::NoPoints), self.ask(Ask::City)));
                 }
                 self.points("")
@@ -60,14 +58,22 @@ impl State<'_> {
 
     fn drafted(&self, result: &Value) -> String {
         let language = self.request.language;
-        let line = &result["lines"][0];
-        let name = line["name"].as_str().unwrap_or_default();
-        // The catalogue's name in the caller's language, where it has one.
-        let product = self.request.briefing.products.iter().find(|p| p.name == name);
-        let name = product.map_or(name, |p| phrases::name(p, language));
-        let count = language::count(line["quantity"].as_u64().unwrap_or(1), language::Noun::Piece, language);
+        let lines = result["lines"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let lines: Vec<String> = lines
+            .iter()
+            .map(|line| {
+                let name = line["name"].as_str().unwrap_or_default();
+                // The catalogue's name in the caller's language, where it has one.
+                let product = self.request.briefing.products.iter().find(|p| p.name == name);
+                let name = product.map_or(name, |p| phrases::name(p, language));
+                let quantity = line["quantity"].as_u64().unwrap_or(1);
+                format!("{name}, {}", language::count(quantity, language::Noun::Piece, language))
+            })
+            .collect();
         let total = result["subtotal_spoken"].as_str().unwrap_or_default();
-        format!("{} {name}, {count}, {total}.", self.line(Line::Taken))
+        let taken = format!("{} {}, {total}.", self.line(Line::Taken), lines.join("; "));
+        // A draft that was changed in place has its delivery still.
+        if result["cost_spoken"].is_string() { joined(&taken, &self.delivered(result)) } else { taken }
     }
 
     fn delivered(&self, result: &Value) -> String {

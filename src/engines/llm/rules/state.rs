@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::conversation::event::{Completion, Message};
 use crate::language::{Answer, Pick};
-use crate::orders::{PaymentMethod, ToolName};
+use crate::orders::{PaymentMethod, Product, ToolName};
 
 use super::address::AddressPart;
 use super::heard::{Context, Extreme, Heard, Method};
@@ -20,7 +20,9 @@ use super::wish::Wish;
 /// Everything that was said and done, as far as it still counts.
 pub(super) struct State<'a> {
     pub(super) request: &'a Completion,
-    /// Under which words each of the products last found is known, in their order.
+    /// The products last found, in the shop's order.
+    pub(super) found: Vec<&'a Product>,
+    /// Under which words each of them is known.
     pub(super) tokens: Vec<BTreeSet<String>>,
     /// The caller asks about goods and has not yet said that they want them.
     pub(super) inquiring: bool,
@@ -37,7 +39,8 @@ pub(super) struct State<'a> {
     pub(super) method: Option<Method>,
     pub(super) city: Option<String>,
     pub(super) address: AddressPart,
-    pub(super) point: Option<usize>,
+    /// The pick-up point, by its reference.
+    pub(super) point: Option<u32>,
     /// The city whose pick-up points stand in the briefing.
     pub(super) points_of: Option<String>,
     pub(super) payment: Option<PaymentMethod>,
@@ -69,11 +72,12 @@ masked!(State<'a>);
 
 impl<'a> State<'a> {
     pub(super) fn of(request: &'a Completion, lexicon: &Lexicon) -> Self {
-        let tokens: Vec<_> = request.briefing.products.iter().map(tokens).collect();
-        let found = Lexicon::with(&request.briefing.products, &tokens);
+        let products: Vec<&Product> = request.briefing.found_products().iter().map(|(_, p)| *p).collect();
+        let tokens: Vec<_> = products.iter().copied().map(tokens).collect();
+        let found = Lexicon::with(&products, &tokens);
         let cities: Vec<String> = request.briefing.pickup_points.iter().map(|p| p.city.clone()).collect();
         let begin = Self::begin(request);
-        let mut state = Self::new(request, tokens);
+        let mut state = Self::new(request, products, tokens);
         let mut query = None;
         for (at, message) in request.history.iter().enumerate() {
             match message {
@@ -112,9 +116,10 @@ impl<'a> State<'a> {
         state
     }
 
-    fn new(request: &'a Completion, tokens: Vec<BTreeSet<String>>) -> Self {
+    fn new(request: &'a Completion, found: Vec<&'a Product>, tokens: Vec<BTreeSet<String>>) -> Self {
         Self {
             request,
+            found,
             tokens,
             inquiring: false,
             ordering: false,
@@ -218,13 +223,19 @@ impl<'a> State<'a> {
         let mut changed = false;
         match heard.intent {
             Some(Intent::StartOver) => {
-                let fresh = Self::new(self.request, std::mem::take(&mut self.tokens));
+                let fresh = Self::new(
+                    self.request,
+                    std::mem::take(&mut self.found),
+                    std::mem::take(&mut self.tokens),
+                );
                 let kept = (self.asked, self.last_agent, self.misses, self.drafted);
                 *self = fresh;
                 (self.asked, self.last_agent, self.misses, self.drafted) = kept;
                 self.ordering = true;
                 self.wish_changed = true;
                 self.goods_changed = true;
+                // A draft that is changed in place keeps its delivery; who starts over is asked for it anew.
+                self.delivery_changed = true;
                 return true;
             }
             Some(Intent::Change(target)) => changed |= self.unset(target, heard),
@@ -338,7 +349,7 @@ impl<'a> State<'a> {
             self.method.get_or_insert(Method::Delivery);
         }
         if self.asked == Some(Ask::Point) {
-            let points = &self.request.briefing.pickup_points;
+            let points = self.request.briefing.listed_points();
             let place = match (heard.pick, heard.lone) {
                 (Some(Pick::Nth(n)), _) => Some(n),
                 (Some(Pick::Last), _) => Some(points.len()),
@@ -350,7 +361,7 @@ impl<'a> State<'a> {
                     let words: Vec<&String> = heard.wish.iter().map(|(_, w)| w).collect();
                     points
                         .iter()
-                        .position(|point| {
+                        .position(|(_, point)| {
                             let own =
                                 crate::language::text::words(&format!("{} {}", point.name, point.address));
                             let own: Vec<String> =
@@ -363,8 +374,9 @@ impl<'a> State<'a> {
                         .map(|at| at + 1)
                 }
             };
-            if let Some(n) = place.filter(|n| (1..=points.len()).contains(n)) {
-                self.point = Some(n);
+            let point = place.and_then(|n| points.get(n.checked_sub(1)?));
+            if let Some((reference, _)) = point {
+                self.point = Some(*reference);
                 self.address = AddressPart::default();
                 self.method = Some(Method::Pickup);
             }
@@ -429,7 +441,9 @@ impl<'a> State<'a> {
                 self.drafted = true;
                 self.goods_changed = false;
                 self.wish_changed = false;
-                self.delivery_changed = true;
+                // A draft that was changed in place has its delivery still.
+                let kept = content["missing"].as_array().is_some_and(Vec::is_empty);
+                self.delivery_changed |= !kept;
             }
             (ToolName::UpdateOrderDelivery, None) if counts && content["cost_spoken"].is_string() => {
                 self.delivery_changed = false;

@@ -72,7 +72,7 @@ impl<'a> State<'a> {
     /// The products last found that fit the wish best, cheapest first among equals as the shop gave them; and whether they
     /// have everything that was wished for and that the shop knows.
     pub(super) fn candidates(&self) -> (Vec<&'a Product>, bool) {
-        let products = self.request.briefing.products.iter().zip(&self.tokens);
+        let products = self.found.iter().copied().zip(&self.tokens);
         let scored: Vec<_> = products.map(|(p, tokens)| (self.wish.score(tokens), p, tokens)).collect();
         let best = scored.iter().map(|(score, ..)| *score).max().unwrap_or(0);
         let mut fitting = scored.into_iter().filter(|(score, ..)| *score == best).peekable();
@@ -111,9 +111,9 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Its place in the last list, from 1, as the tools want it.
-    pub(super) fn product_ref(&self, product: &Product) -> Option<usize> {
-        self.request.briefing.products.iter().position(|p| p.id == product.id).map(|at| at + 1)
+    /// What the tools know it by, from whichever search of the call.
+    pub(super) fn product_ref(&self, product: &Product) -> Option<u32> {
+        self.request.briefing.product_ref(product.id)
     }
 
     /// How many are wanted so far.

@@ -97,6 +97,8 @@ pub(super) struct Call {
     /// What the next call of this tool fails with.
     pub(super) fails: Option<(ToolName, &'static str)>,
     pub(super) transferred: bool,
+    /// The shop cannot change a draft: other goods take a new one, without a delivery.
+    pub(super) remakes: bool,
     pub(super) lexicon: Lexicon,
     pending: bool,
 }
@@ -120,6 +122,7 @@ impl Call {
             calls: Vec::new(),
             fails: None,
             transferred: false,
+            remakes: false,
             lexicon: Lexicon::of(&shop()),
             pending: false,
         }
@@ -259,19 +262,19 @@ impl Call {
                 json!({ "count": list.len(), "orders": list })
             }
             ToolRequest::FindProducts { query } => {
-                self.briefing.products = search(&query);
+                self.briefing.take_products(search(&query));
                 let list: Vec<Value> = self
                     .briefing
-                    .products
+                    .found_products()
                     .iter()
-                    .zip(1..)
-                    .map(|(p, n)| json!({"product_ref": n, "name": p.name, "in_stock": p.stock}))
+                    .map(|(n, p)| json!({"product_ref": n, "name": p.name, "in_stock": p.stock}))
                     .collect();
                 json!({ "count": list.len(), "products": list })
             }
             ToolRequest::CreateOrderDraft { items, .. } => {
                 let item = items[0];
-                let product = &self.briefing.products[item.product_ref as usize - 1];
+                let product =
+                    self.briefing.product(item.product_ref).expect("a product that was found").clone();
                 let total = roubles(product.price.minor / 100 * i64::from(item.quantity));
                 let line = OrderLine {
                     product_id: Some(product.id),
@@ -280,8 +283,17 @@ impl Call {
                     unit: product.price,
                     total,
                 };
-                let result = json!({"draft": true, "subtotal_spoken": spoken(total), "missing": ["delivery"],
+                let mut result = json!({"draft": true, "subtotal_spoken": spoken(total), "missing": ["delivery"],
                     "lines": [{"name": line.name, "quantity": line.quantity, "total_spoken": spoken(total)}]});
+                // A draft that there is gets other lines and keeps its delivery.
+                let delivery =
+                    self.briefing.draft.take().and_then(|draft| draft.delivery).filter(|_| !self.remakes);
+                if let Some(terms) = &delivery {
+                    result["missing"] = json!([]);
+                    result["cost_spoken"] = json!(spoken(terms.cost));
+                    result["days_spoken"] = json!(language::days(2, 4, self.language));
+                    result["total_spoken"] = json!(spoken(total));
+                }
                 self.briefing.draft = Some(Order {
                     id: Uuid::from_u128(99),
                     order_number: "ORD-20261121-0007".into(),
@@ -290,7 +302,7 @@ impl Call {
                     lines: vec![line],
                     subtotal: total,
                     total,
-                    delivery: None,
+                    delivery,
                     estimated_delivery: None,
                 });
                 result
@@ -331,23 +343,24 @@ impl Call {
                 )
             }
             RequestedDelivery::Pickup { pickup_point_ref: Some(n), .. } => {
-                let point = &self.briefing.pickup_points[n as usize - 1];
+                let point = self.briefing.pickup_point(n).expect("a point that was listed");
                 (Delivery::Pickup { pickup_point_id: point.id, city: point.city.clone() }, 0)
             }
             RequestedDelivery::Pickup { city, .. } => {
                 let city = city.expect("a city");
-                self.briefing.pickup_points = match city.as_str() {
+                self.briefing.take_points(match city.as_str() {
                     "Москва" => {
                         vec![point(&city, 1, "Проспект Мира, 7"), point(&city, 2, "Улица Ленина, 12")]
                     }
                     "Сочи" => vec![],
                     _ => vec![point(&city, 3, "Улица Пушкина, 1")],
-                };
-                match self.briefing.pickup_points.as_slice() {
+                });
+                match self.briefing.listed_points().as_slice() {
                     [] => return json!({ "error": "no_pickup_point", "say": "there is none" }),
-                    [only] => (Delivery::Pickup { pickup_point_id: only.id, city }, 0),
+                    [(_, only)] => (Delivery::Pickup { pickup_point_id: only.id, city }, 0),
                     points => {
-                        let list: Vec<Value> = points.iter().map(|p| json!({"address": p.address})).collect();
+                        let list: Vec<Value> =
+                            points.iter().map(|(_, p)| json!({"address": p.address})).collect();
                         return json!({ "pickup_points": list });
                     }
                 }
