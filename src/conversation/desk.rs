@@ -48,6 +48,8 @@ pub(super) enum Purpose {
     Reprice(Pending),
     /// The order had changed when the yes came: it is read anew.
     Reread(Pending),
+    /// The draft was not what it was known as when its lines were to be changed: it is read anew, and then changed.
+    Refresh(Called),
     /// The talk has gone on as if its outcome were unknown; a draft that comes of it after all is nobody's.
     Late,
 }
@@ -81,7 +83,7 @@ pub(super) struct Desk {
     pub(super) allowed: Option<Vec<DraftLine>>,
     /// What the caller was asked about and did not say yes to.
     pub(super) withheld: Option<Twin>,
-    /// How often the store had changed the order when the yes came.
+    /// How often the store had changed the order when the yes came, or its lines were to be changed.
     pub(super) changed: u32,
     /// Definite rejections so far; part of later keys, so that a stored "no" does not answer a later try.
     pub(super) rejections: u32,

@@ -6,9 +6,10 @@ use crate::conversation::Conversation;
 use crate::conversation::consent::Matter;
 use crate::conversation::desk::Purpose;
 use crate::conversation::dialogue::Called;
+use crate::conversation::settle::CHANGES;
 use crate::ids::Pii;
 use crate::orders::tools::RequestedItem;
-use crate::orders::{ActionOutcome, DraftLine, Order, OrderAction, ProblemCode, Rejection};
+use crate::orders::{ActionOutcome, DraftLine, Order, OrderAction, OrderStatus, ProblemCode, Rejection};
 
 impl Conversation {
     pub(super) fn draft(&mut self, call: Called, items: &[RequestedItem], name: Option<Pii<String>>) {
@@ -48,7 +49,7 @@ impl Conversation {
             if self.desk.remakes {
                 return self.remake(call);
             }
-            let action = OrderAction::ChangeLines { order_id: old.id, lines };
+            let action = OrderAction::ChangeLines { order_id: old.id, version: old.version, lines };
             return self.act(Purpose::Tool(call), action, Some(&old));
         }
         self.desk.lines.clone_from(&lines);
@@ -79,6 +80,14 @@ impl Conversation {
             ProblemCode::AlreadyConfirmed | ProblemCode::InvalidTransition => {
                 self.mind.briefing.draft = None;
             }
+            // It is not what it was known as: an earlier change of which nobody knew what became.
+            ProblemCode::VersionMismatch if self.desk.changed < CHANGES => {
+                self.desk.changed += 1;
+                if let Some(draft) = self.mind.briefing.draft.clone() {
+                    let action = OrderAction::OrderDetails { order_id: draft.id };
+                    return self.act(Purpose::Refresh(call.clone()), action, None);
+                }
+            }
             // This draft cannot be changed, or goes where nothing is brought any more; a new one may do.
             code => {
                 self.desk.remakes |= code == ProblemCode::Unsupported;
@@ -87,6 +96,29 @@ impl Conversation {
         }
         let result = self.failure(&ActionOutcome::Rejected { rejection: rejection.clone() });
         self.answer_call(call, result);
+    }
+
+    /// The draft as the store has it: its lines are changed now, if it is one still.
+    pub(super) fn refreshed(&mut self, call: Called, outcome: ActionOutcome) {
+        match outcome {
+            ActionOutcome::Details { order } if order.status == OrderStatus::Draft => {
+                self.mind.briefing.draft = Some(order);
+                self.carry_out_anew(call);
+            }
+            ActionOutcome::Details { .. } => {
+                let detail = "the order is no draft any more".to_owned();
+                let code = ProblemCode::InvalidTransition;
+                self.lines_refused(&call, &Rejection { code, detail, order_number: None });
+            }
+            other => {
+                // What it holds is not known, so it is not read back.
+                if let Some(draft) = &mut self.mind.briefing.draft {
+                    draft.delivery = None;
+                }
+                let result = self.failure(&other);
+                self.answer_call(&call, result);
+            }
+        }
     }
 }
 

@@ -45,6 +45,7 @@ impl Conversation {
             Purpose::Recent(call) => self.recent_settled(call, outcome),
             Purpose::Reprice(pending) => self.repriced(pending, outcome),
             Purpose::Reread(pending) => self.reread(pending, outcome),
+            Purpose::Refresh(call) => self.refreshed(call, outcome),
             // Whether or not the old draft could be cancelled, it expires; the new one is made now.
             Purpose::Replace(call) => self.carry_out_anew(call),
             Purpose::DropDraft | Purpose::Late => {}
@@ -388,7 +389,7 @@ impl Conversation {
 }
 
 /// How often an order may have changed at the store when the caller's yes came; then a person is needed.
-const CHANGES: u32 = 2;
+pub(super) const CHANGES: u32 = 2;
 
 /// Whether a confirmation certainly left a draft behind.
 fn is_no(outcome: &ActionOutcome) -> bool {

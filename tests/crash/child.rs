@@ -281,7 +281,8 @@ impl<'a> Call<'a> {
 
     pub(crate) async fn change_lines(&mut self, order: &Order) -> Option<Order> {
         let lines = vec![DraftLine { product_id: self.product, quantity: 2 }];
-        match self.act(OrderAction::ChangeLines { order_id: order.id, lines }, None).await {
+        let change = OrderAction::ChangeLines { order_id: order.id, version: order.version, lines };
+        match self.act(change, None).await {
             ActionOutcome::LinesChanged { order } => Some(order),
             _ => None,
         }

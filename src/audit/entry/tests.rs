@@ -37,7 +37,11 @@ fn actions() -> Vec<OrderAction> {
             phone: phone(),
             name: name.clone(),
         },
-        OrderAction::ChangeLines { order_id: id, lines: vec![DraftLine { product_id: id, quantity: 6 }] },
+        OrderAction::ChangeLines {
+            order_id: id,
+            version: 2,
+            lines: vec![DraftLine { product_id: id, quantity: 6 }],
+        },
         OrderAction::PickupPoints { city: Some("Минск".to_owned()) },
         OrderAction::SetDelivery {
             order_id: id,

@@ -80,8 +80,16 @@ impl Small {
                 *draft = Some(order.clone());
                 ActionOutcome::Drafted { order }
             }
-            OrderAction::ChangeLines { lines, .. } => {
+            OrderAction::OrderDetails { .. } => {
+                ActionOutcome::Details { order: draft.clone().expect("a draft") }
+            }
+            OrderAction::ChangeLines { lines, version, .. } => {
                 let order = draft.as_mut().expect("a draft");
+                if order.version != *version {
+                    let code = ProblemCode::VersionMismatch;
+                    let rejection = Rejection { code, detail: String::new(), order_number: None };
+                    return ActionOutcome::Rejected { rejection };
+                }
                 Self::with_lines(order, lines);
                 ActionOutcome::LinesChanged { order: order.clone() }
             }
@@ -306,6 +314,27 @@ fn a_draft_of_which_nobody_knows_what_it_holds_is_not_read_back_until_it_is_know
     stage.say("yes");
     assert_eq!(stage.confirms(), 1, "{:?}", stage.said);
     assert!(stage.said.iter().any(|s| s.contains("six")), "what it really is: {:?}", stage.said);
+}
+
+#[test]
+fn a_draft_that_is_not_what_it_was_known_as_is_read_anew_and_then_changed() {
+    let small = Small::default();
+    let own = small.clone();
+    let lost = Cell::new(false);
+    // The first change is done, and its answer is lost; the next one is for other goods.
+    let shop: Shop = Box::new(move |request| {
+        let outcome = own.act(request);
+        let first = matches!(request.action, OrderAction::ChangeLines { .. }) && !lost.replace(true);
+        Some(if first { ActionOutcome::Unknown } else { outcome })
+    });
+    let mut stage = changed(shop, vec![draft(&[(1, 5)]), confirm()]);
+    let expected = ["change_order_lines", "change_order_lines", "order_details", "change_order_lines"];
+    assert_eq!(names(&stage)[3..], expected);
+    stage.say("yes");
+    assert_eq!(stage.confirms(), 1, "{:?}", stage.said);
+    let order = small.draft.borrow().clone().expect("a draft");
+    assert_eq!((order.lines[0].quantity, order.delivery.is_some()), (5, true));
+    assert!(stage.said.iter().any(|s| s.contains("five pieces")), "{:?}", stage.said);
 }
 
 #[test]

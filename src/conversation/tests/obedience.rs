@@ -92,7 +92,7 @@ fn is_within_policy(stage: &Stage, line: &str) {
                     assert!((1..=99).contains(&drafted.quantity), "{line}");
                 }
             }
-            OrderAction::ChangeLines { order_id, lines } => {
+            OrderAction::ChangeLines { order_id, lines, .. } => {
                 assert_eq!(*order_id, order(1).id, "only this call's own draft: {line}");
                 for drafted in lines {
                     assert!(products.contains(&drafted.product_id), "{line}");

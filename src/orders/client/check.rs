@@ -217,24 +217,21 @@ impl<T: Transport> Check<'_, T> {
 
     /// A shop may be without it; then a change of the goods costs the caller their delivery, which is asked for again.
     async fn lines(&mut self, order: &Order, product: &Product) {
-        let delivered = async |check: &Self| match check
-            .act(OrderAction::OrderDetails { order_id: order.id }, None)
-            .await
-        {
-            ActionOutcome::Details { order } => order.delivery,
-            _ => None,
+        let before = self.act(OrderAction::OrderDetails { order_id: order.id }, None).await;
+        let ActionOutcome::Details { order: before } = before else {
+            return self.note(LINES, Verdict::Untried("the draft could not be read".to_owned()));
         };
-        let before = delivered(self).await.map(|terms| terms.delivery);
         let lines = vec![DraftLine { product_id: product.id, quantity: 2 }];
-        let changed =
-            self.act(OrderAction::ChangeLines { order_id: order.id, lines }, Some(Uuid::new_v4())).await;
+        let change = OrderAction::ChangeLines { order_id: order.id, version: before.version, lines };
+        let changed = self.act(change, Some(Uuid::new_v4())).await;
+        let place = |order: &Order| order.delivery.as_ref().map(|terms| terms.delivery.clone());
         let verdict = match &changed {
             ActionOutcome::Rejected { rejection } if rejection.code == ProblemCode::Unsupported => {
                 Verdict::Untried("the shop has no such request: a new draft is made instead".to_owned())
             }
             ActionOutcome::LinesChanged { order }
                 if order.lines.iter().map(|line| line.quantity).sum::<u32>() == 2
-                    && order.delivery.as_ref().map(|terms| &terms.delivery) == before.as_ref() =>
+                    && place(order) == place(&before) =>
             {
                 Verdict::Kept
             }

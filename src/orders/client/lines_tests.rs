@@ -6,7 +6,8 @@ use super::tests::*;
 use super::*;
 
 fn change() -> OrderAction {
-    OrderAction::ChangeLines { order_id: ORDER, lines: vec![DraftLine { product_id: ORDER, quantity: 2 }] }
+    let lines = vec![DraftLine { product_id: ORDER, quantity: 2 }];
+    OrderAction::ChangeLines { order_id: ORDER, version: 2, lines }
 }
 
 fn put() -> String {
@@ -29,6 +30,7 @@ async fn a_draft_comes_back_with_its_lines_and_its_delivery() {
     assert!(order.delivery.is_some());
     assert_eq!(play.asked(), [put(), put()], "tried again under the same key");
     let seen = play.seen();
+    assert!(seen.iter().all(|(_, request)| request.version == Some(2)), "of the draft that is known");
     assert_eq!((seen[0].1.key, seen[1].1.key), (Some(Uuid::from_u128(7)), Some(Uuid::from_u128(7))));
     let body: Value = serde_json::from_slice(seen[0].1.body.as_ref().unwrap()).unwrap();
     assert_eq!(body, json!({"lines": [{"product_id": ORDER, "quantity": 2}]}), "neither price nor total");

@@ -156,10 +156,18 @@ impl Store {
                 self.orders.insert(order.id, order.clone());
                 ActionOutcome::DeliverySet { order }
             }
-            OrderAction::ChangeLines { order_id, lines } => {
+            OrderAction::ChangeLines { order_id, version, lines } => {
                 let Some(mut order) = self.orders.get(order_id).cloned() else {
                     return ActionOutcome::Unknown;
                 };
+                if order.version != *version {
+                    let rejection = Rejection {
+                        code: ProblemCode::VersionMismatch,
+                        detail: String::new(),
+                        order_number: None,
+                    };
+                    return ActionOutcome::Rejected { rejection };
+                }
                 order.lines[0].quantity = lines[0].quantity;
                 self.price(&mut order, None);
                 self.orders.insert(order.id, order.clone());
