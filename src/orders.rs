@@ -27,8 +27,9 @@ pub enum OrderAction {
     FindProducts { query: String },
     /// `POST /orders`, keyed.
     CreateDraft { lines: Vec<DraftLine>, phone: PhoneNumber, name: Option<Pii<String>> },
-    /// `PUT /orders/{id}/lines`, keyed: these lines instead of all that the draft has; its delivery stays.
-    ChangeLines { order_id: Uuid, lines: Vec<DraftLine> },
+    /// `PUT /orders/{id}/lines`, keyed: these lines instead of all that the draft has; its delivery stays. Only of the draft
+    /// at this version (0: of any), so that a change which arrives late never undoes a later one.
+    ChangeLines { order_id: Uuid, version: u32, lines: Vec<DraftLine> },
     /// `GET /pickup-points`; all cities when `city` is none.
     PickupPoints { city: Option<String> },
     /// `GET /delivery/calculate`: what delivery to this city costs and how long it takes, before there is an order.

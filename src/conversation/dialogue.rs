@@ -67,11 +67,11 @@ impl Dialogue {
         self.detect && self.understood == 0
     }
 
-    /// Words that are likely now: the products that were told.
+    /// Words that are likely now: the products that were told last.
     pub(super) fn hints(&mut self) -> Arc<[String]> {
-        Arc::clone(
-            self.hints.get_or_insert_with(|| self.briefing.products.iter().map(|p| p.name.clone()).collect()),
-        )
+        Arc::clone(self.hints.get_or_insert_with(|| {
+            self.briefing.found_products().iter().map(|(_, product)| product.name.clone()).collect()
+        }))
     }
 
     /// The facts have changed.

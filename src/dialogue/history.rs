@@ -184,7 +184,7 @@ fn is_end(entry: &Entry<'_>) -> bool {
 }
 
 fn product_at(view: &View<'_>, reference: u32) -> Option<Uuid> {
-    let at = usize::try_from(reference).ok()?.checked_sub(1)?;
+    let at = usize::try_from(reference.checked_sub(view.first_refs.0)?).ok()?;
     view.products.get(at).map(|product| product.id)
 }
 

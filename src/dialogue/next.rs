@@ -376,11 +376,9 @@ impl State {
                 Decision { say: String::new(), call: Some((ToolName::UpdateOrderDelivery, arguments)) }
             }
             Method::Pickup => {
-                if let Some(id) = self.hand_over.point
-                    && let Some(at) = view.points.iter().position(|point| point.id == id)
-                {
+                if let Some(reference) = self.hand_over.point.and_then(|id| view.point_ref(id)) {
                     let arguments =
-                        json!({ "delivery_type": "pickup", "city": city, "pickup_point_ref": at + 1 });
+                        json!({ "delivery_type": "pickup", "city": city, "pickup_point_ref": reference });
                     return Decision {
                         say: String::new(),
                         call: Some((ToolName::UpdateOrderDelivery, arguments)),

@@ -187,11 +187,13 @@ pub struct View<'a> {
     pub language: Language,
     pub shop: &'a Shop,
     pub messages: &'a Messages,
-    /// Every product found in this call; a tool's `product_ref` counts from 1 here.
+    /// The products found in this call.
     pub products: &'a [Product],
     /// Which of them the last search found, by their `product_ref`.
     pub found: &'a [u32],
-    /// The pick-up points of this call; `pickup_point_ref` counts from 1 here.
+    /// The `product_ref` of the first product and the `pickup_point_ref` of the first point; the others count on from them.
+    pub first_refs: (u32, u32),
+    /// The pick-up points told in this call.
     pub points: &'a [PickupPoint],
     pub orders: &'a [OrderSummary],
     pub draft: Option<&'a Order>,
@@ -232,7 +234,14 @@ impl<'a> View<'a> {
 
     /// The reference of a product that was found in this call.
     pub(super) fn product_ref(&self, id: Uuid) -> Option<usize> {
-        self.products.iter().position(|p| p.id == id).map(|at| at + 1)
+        let at = self.products.iter().position(|p| p.id == id)?;
+        Some(at + usize::try_from(self.first_refs.0).ok()?)
+    }
+
+    /// The reference of a pick-up point that was told in this call.
+    pub(super) fn point_ref(&self, id: Uuid) -> Option<usize> {
+        let at = self.points.iter().position(|point| point.id == id)?;
+        Some(at + usize::try_from(self.first_refs.1).ok()?)
     }
 
     pub(super) fn can(&self, tool: ToolName) -> bool {

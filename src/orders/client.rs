@@ -237,7 +237,8 @@ impl<T: Transport> StoreClient<T> {
             return unsupported();
         }
         // What was read back and nothing else: a change that arrives late must not be agreed to.
-        request.version = asked.evidence.as_ref().map(|evidence| evidence.order_version).filter(|v| *v > 0);
+        let agreed = asked.evidence.as_ref().map(|evidence| evidence.order_version).filter(|v| *v > 0);
+        request.version = agreed.or(request.version);
         // A mutation is never the probe of a half-open breaker, so a read goes before it.
         if self.breaker.state() == BreakerState::HalfOpen {
             let probe = match order_of(action) {
@@ -412,5 +413,7 @@ fn confirmed(order: Order) -> Option<Confirmation> {
 mod check_tests;
 #[cfg(test)]
 mod http_tests;
+#[cfg(test)]
+mod lines_tests;
 #[cfg(test)]
 mod tests;

@@ -89,7 +89,7 @@ pub enum OrderScope {
 /// A line that a model wants drafted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestedItem {
-    /// From 1: the place in the last product list of this call.
+    /// From 1: the reference that a search of this call gave the product, and that it keeps.
     pub product_ref: u32,
     /// 1 to 99.
     pub quantity: u32,
@@ -100,7 +100,7 @@ pub struct RequestedItem {
 pub enum RequestedDelivery {
     /// To the door.
     Delivery { city: Option<String>, address: Option<Pii<String>> },
-    /// Fetched; the reference counts from 1 in the last pick-up list of this call.
+    /// Fetched; the reference is from 1, as a list of this call gave it.
     Pickup { city: Option<String>, pickup_point_ref: Option<u32> },
 }
 

@@ -40,7 +40,9 @@ pub(super) fn arguments(action: &OrderAction) -> Value {
             "phone": phone.to_string(),
             "name_given": name.is_some(),
         }),
-        OrderAction::ChangeLines { lines, .. } => json!({ "lines": lines_of(lines) }),
+        OrderAction::ChangeLines { version, lines, .. } => {
+            json!({ "version": version, "lines": lines_of(lines) })
+        }
         OrderAction::PickupPoints { city } => json!({ "city": city.as_deref().map(scrubbed) }),
         OrderAction::DeliveryQuote { city } => json!({ "city": scrubbed(city) }),
         OrderAction::SetDelivery { delivery, .. } => json!({ "delivery": delivery_of(delivery) }),

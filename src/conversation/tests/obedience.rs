@@ -92,9 +92,12 @@ fn is_within_policy(stage: &Stage, line: &str) {
                     assert!((1..=99).contains(&drafted.quantity), "{line}");
                 }
             }
-            OrderAction::ChangeLines { order_id, lines } => {
+            OrderAction::ChangeLines { order_id, lines, .. } => {
                 assert_eq!(*order_id, order(1).id, "only this call's own draft: {line}");
-                assert!(lines.iter().all(|drafted| products.contains(&drafted.product_id)), "{line}");
+                for drafted in lines {
+                    assert!(products.contains(&drafted.product_id), "{line}");
+                    assert!((1..=99).contains(&drafted.quantity), "{line}");
+                }
             }
             OrderAction::SetDelivery { order_id, .. } | OrderAction::Cancel { order_id, .. } => {
                 assert_eq!(*order_id, order(1).id, "only this call's own draft: {line}");

@@ -68,7 +68,8 @@ pub fn opening(text: &str) -> Result<Option<(u16, u16)>, String> {
     let wrong = || format!("expected hours such as \"9:00-20:00\" or \"closed\", found {text:?}");
     let time = |text: &str| {
         let (hours, minutes) = text.trim().split_once(':')?;
-        let plain = |text: &str| !text.is_empty() && text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit());
+        let plain =
+            |text: &str| !text.is_empty() && text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit());
         let (hours, minutes): (u16, u16) =
             (plain(hours).then(|| hours.parse().ok())??, plain(minutes).then(|| minutes.parse().ok())??);
         let all = hours * 60 + minutes;
@@ -133,7 +134,8 @@ impl Check<'_> {
             if unit.pieces == 0 {
                 self.at(&here("pieces"), "a unit has one piece at least");
             }
-            let kinds = if unit.of.is_empty() { vec![""] } else { unit.of.iter().map(String::as_str).collect() };
+            let kinds =
+                if unit.of.is_empty() { vec![""] } else { unit.of.iter().map(String::as_str).collect() };
             let forms: BTreeSet<&str> = unit.forms.split_whitespace().collect();
             for form in forms {
                 if kinds.iter().any(|kind| !units.insert((form, kind))) {
@@ -151,7 +153,10 @@ impl Check<'_> {
             }
             for mark in attribute.marks.keys() {
                 if *mark != attribute.key && !attribute.parts.contains(mark) {
-                    self.at(&here("marks"), format!("{mark:?} is no part of the attribute {:?}", attribute.key));
+                    self.at(
+                        &here("marks"),
+                        format!("{mark:?} is no part of the attribute {:?}", attribute.key),
+                    );
                 }
             }
             self.text(&attribute.ask, &here("ask"), &[]);
@@ -281,14 +286,18 @@ impl Check<'_> {
             let next = match (step, value) {
                 (Step::Key(key), _) => {
                     let inside = value.map_or(table, |value| value.get_ref().as_table());
-                    inside.and_then(|inside| inside.iter().find(|(own, _)| own.get_ref() == key)).map(|(key, value)| {
-                        byte = key.span().start;
-                        value
+                    inside.and_then(|inside| inside.iter().find(|(own, _)| own.get_ref() == key)).map(
+                        |(key, value)| {
+                            byte = key.span().start;
+                            value
+                        },
+                    )
+                }
+                (Step::At(at), Some(value)) => {
+                    value.get_ref().as_array().and_then(|array| array.get(*at)).inspect(|value| {
+                        byte = value.span().start;
                     })
                 }
-                (Step::At(at), Some(value)) => value.get_ref().as_array().and_then(|array| array.get(*at)).inspect(|value| {
-                    byte = value.span().start;
-                }),
                 (Step::At(_), None) => None,
             };
             let Some(next) = next else { break };

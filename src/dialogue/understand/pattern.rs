@@ -99,7 +99,8 @@ fn parts(text: &str, whole: &str, inside: bool) -> Result<Vec<Part>, String> {
             return Err(format!("a bracket touches a word or is not opened in {whole:?}"));
         }
         if word.contains('|') && !inside {
-            let choices: Result<Vec<Vec<Part>>, String> = word.split('|').map(|word| items(word, whole)).collect();
+            let choices: Result<Vec<Vec<Part>>, String> =
+                word.split('|').map(|word| items(word, whole)).collect();
             parts.push(Part::Group { choices: choices?, optional: false });
         } else {
             parts.extend(items(word, whole)?);

@@ -170,7 +170,9 @@ mod tests {
         let mut wrong = Vec::new();
         for (cue, text) in [talk::PHRASES, place::PHRASES, goods::PHRASES].into_iter().flatten() {
             let patterns = text.split(';').map(str::trim).filter(|pattern| !pattern.is_empty());
-            wrong.extend(patterns.filter_map(|p| Pattern::parse(p).err()).map(|why| format!("{cue:?}: {why}")));
+            wrong.extend(
+                patterns.filter_map(|p| Pattern::parse(p).err()).map(|why| format!("{cue:?}: {why}")),
+            );
         }
         assert!(wrong.is_empty(), "{wrong:#?}");
     }

@@ -40,7 +40,8 @@ pub(in crate::dialogue) fn shop(seed: &str, profile: &str) -> Shop {
     let profile = Profile::parse(profile).unwrap();
     let products = seed.products.into_iter().map(|item| {
         let mut attributes = item.attributes;
-        let forms: Vec<&str> = attributes.values().filter_map(|value| seed.forms.get(value)).map(String::as_str).collect();
+        let forms: Vec<&str> =
+            attributes.values().filter_map(|value| seed.forms.get(value)).map(String::as_str).collect();
         if !forms.is_empty() {
             attributes.insert("keywords".to_owned(), forms.join(" "));
         }
@@ -57,13 +58,22 @@ pub(in crate::dialogue) fn shop(seed: &str, profile: &str) -> Shop {
 }
 
 pub(in crate::dialogue) static TYRES: LazyLock<Shop> = LazyLock::new(|| {
-    shop(include_str!("../../../samples/shop/tyres.toml"), include_str!("../../../samples/shop/tyres-profile.toml"))
+    shop(
+        include_str!("../../../samples/shop/tyres.toml"),
+        include_str!("../../../samples/shop/tyres-profile.toml"),
+    )
 });
 pub(in crate::dialogue) static FLOWERS: LazyLock<Shop> = LazyLock::new(|| {
-    shop(include_str!("../../../samples/shop/flowers.toml"), include_str!("../../../samples/shop/flowers-profile.toml"))
+    shop(
+        include_str!("../../../samples/shop/flowers.toml"),
+        include_str!("../../../samples/shop/flowers-profile.toml"),
+    )
 });
 pub(in crate::dialogue) static PHARMACY: LazyLock<Shop> = LazyLock::new(|| {
-    shop(include_str!("../../../samples/shop/pharmacy.toml"), include_str!("../../../samples/shop/pharmacy-profile.toml"))
+    shop(
+        include_str!("../../../samples/shop/pharmacy.toml"),
+        include_str!("../../../samples/shop/pharmacy-profile.toml"),
+    )
 });
 
 /// What an utterance gives in a context, as a line of text.

@@ -48,7 +48,7 @@ impl Rules {
 /// What to say or do next, for this shop.
 pub fn think(request: &Completion, shop: &Shop, messages: &Messages) -> Vec<Thought> {
     let briefing = &request.briefing;
-    let found: Vec<u32> = (1..).take(briefing.products.len()).collect();
+    let found: Vec<u32> = briefing.found_products().into_iter().map(|(reference, _)| reference).collect();
     let history: Vec<Entry<'_>> = request.history.iter().map(entry).collect();
     let view = View {
         language: request.language,
@@ -56,6 +56,7 @@ pub fn think(request: &Completion, shop: &Shop, messages: &Messages) -> Vec<Thou
         messages,
         products: &briefing.products,
         found: &found,
+        first_refs: briefing.first_refs(),
         points: &briefing.pickup_points,
         orders: &briefing.orders,
         draft: briefing.draft.as_ref(),

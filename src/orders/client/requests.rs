@@ -78,7 +78,7 @@ pub(super) fn change(action: &OrderAction, key: Option<Uuid>, call: CallId) -> O
                 "call_id": call,
             }),
         ),
-        OrderAction::ChangeLines { order_id, lines } => {
+        OrderAction::ChangeLines { order_id, lines, .. } => {
             ("PUT", format!("orders/{order_id}/lines"), json!({ "lines": items(lines) }))
         }
         OrderAction::SetDelivery { order_id, delivery } => (
@@ -121,7 +121,11 @@ pub(super) fn change(action: &OrderAction, key: Option<Uuid>, call: CallId) -> O
         query: Vec::new(),
         body: Some(body.to_string().into()),
         key,
-        version: None,
+        // What was seen and nothing else.
+        version: match action {
+            OrderAction::ChangeLines { version, .. } => Some(*version).filter(|version| *version > 0),
+            _ => None,
+        },
         again: false,
         // The one request that was not there from the beginning.
         optional: matches!(action, OrderAction::ChangeLines { .. }),

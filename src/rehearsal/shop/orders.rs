@@ -76,9 +76,13 @@ impl Shop {
     }
 
     /// The goods of a draft changed; where it goes stays, priced anew.
-    pub(super) fn change_lines(&mut self, id: Uuid, lines: &[DraftLine]) -> Result<Order, No> {
+    pub(super) fn change_lines(&mut self, id: Uuid, version: u32, lines: &[DraftLine]) -> Result<Order, No> {
         let at = self.find(id)?;
         let placed = &self.placed[at];
+        if version > 0 && version != placed.order.version {
+            let detail = format!("expected version {version}, found version {}", placed.order.version);
+            return Err(no(ProblemCode::VersionMismatch, "412 version-mismatch", detail));
+        }
         if placed.order.status != OrderStatus::Draft {
             return Err(impossible(placed, "lines_changed"));
         }
