@@ -19,12 +19,17 @@ pub fn transcript(moments: &[Moment], verbose: bool) -> String {
                 continue;
             }
             Happened::Note(Note::Said { id, cut, .. }) => {
-                if let Some((_, text)) = agent.iter_mut().find(|(of, _)| of == id)
-                    && *cut
-                {
-                    text.push_str(" —");
+                if !cut {
+                    continue;
                 }
-                continue;
+                match agent.iter_mut().find(|(of, _)| of == id) {
+                    Some((_, text)) => {
+                        text.push_str(" —");
+                        continue;
+                    }
+                    // It was shown with what came before.
+                    None => "< —".to_owned(),
+                }
             }
             Happened::Caller(words) => format!("> {words}"),
             Happened::Key(key) => format!("> key {key}"),
