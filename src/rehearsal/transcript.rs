@@ -34,8 +34,8 @@ pub fn transcript(moments: &[Moment], verbose: bool) -> String {
             Happened::Caller(words) => format!("> {words}"),
             Happened::Key(key) => format!("> key {key}"),
             Happened::End(end) => format!("= {}", ended(end)),
-            Happened::Act(request, outcome) if verbose => {
-                format!("  shop {}: {}", json(&request.action), brief(outcome))
+            Happened::Act(act) if verbose => {
+                format!("  shop {}: {}", json(&act.0.action), brief(&act.1))
             }
             Happened::Note(Note::Called { tool, arguments }) if verbose => {
                 format!("  tool {tool} {arguments}")
