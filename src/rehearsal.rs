@@ -424,7 +424,7 @@ impl Rehearsal {
                 let now = self.accepted + TimeDelta::milliseconds(i64::try_from(self.now).unwrap_or(0));
                 let outcome = self.shop.perform(&request, now);
                 self.inbox.push_back(Input::Settled { id: request.id, outcome: outcome.clone() });
-                self.happened(Happened::Act(request, outcome));
+                self.happened(Happened::Act(Box::new((request, outcome))));
             }
             Output::Leave { how } => {
                 self.inbox.push_back(Input::HungUp { cause: HangupCause::Agent });

@@ -12,7 +12,7 @@ use crate::rehearsal::{Heard, Rehearsal, Setup, Thinker};
 const EARLIER: TimeDelta = TimeDelta::hours(1);
 
 /// What came of a script.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Outcome {
     /// In the order of the lines; empty when all is as expected.
     pub failures: Vec<Failure>,
@@ -24,6 +24,8 @@ pub struct Outcome {
     /// The longest that the agent spoke without a break.
     pub longest_ms: u64,
 }
+
+masked!(Outcome);
 
 /// An expectation that was not met.
 #[derive(Clone, Debug, PartialEq, Eq)]
