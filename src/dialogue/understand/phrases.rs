@@ -152,7 +152,7 @@ const FILLERS: &str = "а ах э эм эээ ээ мм м ммм ну вот ж
     будьте добры любезны добрый вечер день утро хоть хотя бы либо мол вроде где-то примерно около ровно целом общем \
     вами ваше нашу наш наша наши между прочим сегодня завтра послезавтра вчера оформить оформите оформляйте запишите \
     записывайте пишите поставьте сделайте сделать давай давайте пускай пусть эх ух ок окей лучше надо нужно понял поняла \
-    понятно ясно \
+    понятно ясно точнее вернее \
     a an the is are was were be been am it its this that these those i id ill im ive me my mine we us our you your yours \
     he she they them to of in on at by with for from and or so then just only well um uh erm hm hmm oh ah like please \
     sorry excuse hey actually really maybe perhaps probably basically there here what which who whose when where how \

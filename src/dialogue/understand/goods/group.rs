@@ -99,7 +99,6 @@ impl Reader<'_, '_> {
     /// Puts the thing at hand down.
     pub(super) fn close(&mut self) {
         let mut group = std::mem::take(&mut self.group);
-        self.article = false;
         self.instead = false;
         group.choosing = self.choosing;
         let unknown = std::mem::take(&mut group.unknown);
@@ -156,7 +155,7 @@ impl Reader<'_, '_> {
         }
         self.group.more |= self.mode == Mode::Add;
         self.group.count = Some(count);
-        (self.joined, self.repaired) = (false, false);
+        (self.joined, self.repaired, self.article) = (false, false, false);
     }
 
     /// `десяток`, `пару`, `dozen`: by itself, or counted by the number before.
@@ -186,7 +185,8 @@ impl Reader<'_, '_> {
         if self.group.mode == Mode::Mention {
             self.group.mode = self.mode;
         }
-        if self.group.count.is_none() && (self.article || super::singular(self.ear.word(token.from))) {
+        let article = std::mem::take(&mut self.article);
+        if self.group.count.is_none() && (article || super::singular(self.ear.word(token.from))) {
             self.group.count = Some(1);
         }
         self.group.units = units;

@@ -7,8 +7,8 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     (
         Cue::Want,
         "(я) хочу (бы) (заказать|купить|взять|приобрести|оформить); (я) хотел* (бы) (заказать|купить|взять|приобрести|оформить); (мне) (бы) хотелось (бы) (заказать|купить|взять|приобрести); (мне) нужен|нужна|нужны (будет|будут); (мне) нужно (заказать|купить|взять); (мне) надо (заказать|купить|взять) (бы); мне бы; \
-         дайте (мне); возьму; беру; (давайте) возьмем; (я) (бы) взял* (бы); (я) (бы) заказал* (бы); заказать; купить; закажу; заказываю; приобрести; закажите; взять; куплю; ищу; (мне) требуется|требуются; (меня) интересует|интересуют; оформите (мне) (заказ); подберите (мне); буду брать; отложите; запишите мне; отпустите; \
-         (i) need (to) (order|buy|get); (i) want (to) (order|buy|get|have); (i) would like (to) (order|buy|get|have); id like (to) (order|buy|get|have); ill take|have|get; i will take|have; give me; (can|could|may) i (have|get|order|buy) (please); looking for; (i) (am|im) looking for; lets take|get|have; order me; get me; buy; purchase; well take; id love; put me down for; (im) interested in; lets go with; ill go with; go with",
+         дайте (мне); возьму (его|ее|их|эту|этот|эти); беру (его|ее|их|эту|этот|эти); хочу; надо; нужно; покупаю; (давайте) возьмем; (я) (бы) взял* (бы); (я) (бы) заказал* (бы); заказать; купить; закажу; заказываю; приобрести; закажите; взять; куплю; ищу; (мне) требуется|требуются; (меня) интересует|интересуют; оформите (мне) (заказ); подберите (мне); буду брать; отложите; запишите мне; отпустите; \
+         (i) need (to) (order|buy|get); (i) want (to) (order|buy|get|have); (i) would like (to) (order|buy|get|have); id like (to) (order|buy|get|have); ill take|have|get (it|them|that|this|those); i want it; i will take|have; give me; (can|could|may) i (have|get|order|buy) (please); looking for; (i) (am|im) looking for; lets take|get|have; order me; get me; buy; purchase; well take; id love; put me down for; (im) interested in; lets go with; ill go with; go with",
     ),
     (
         Cue::WantsToOrder,
@@ -65,7 +65,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Extreme(Extreme::Cheapest),
-        "(самы*|самую|самое|самого|самых) дешев*; (самы*|самую|самое|самого|самых) недорог*; (самы*|самую|самое|самого|самых) бюджетн*; наиболее дешев*; дешевле всего; дешевле всех; (ту|тот|та|то|те|той|того) (которая|который|что|которую|которые) (по) дешевле|подешевле; что подешевле из; \
+        "[самы*|самую|самое|самого|самых|наиболее] [дешев*|недорог*|бюджетн*]; недорог*; бюджетн*; наиболее дешев*; дешевле всего; дешевле всех; [ту|тот|та|то|те|той|того] (которая|который|что|которую|которые|где) (по) дешевле|подешевле; что подешевле из; \
          (the) cheapest (one|ones|of|option) (them|these|those); (the) least expensive (one|ones); (the) lowest price; (the) cheaper one; the one thats cheaper; budget (ones|one|option)",
     ),
     (
@@ -111,9 +111,9 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     (Cue::Wrong, "неправильн*; неверн*; не тот; не та; не то; ошиб*; не такой; is wrong; wrong; isnt right; incorrect; mistake"),
     (
         Cue::Filler,
-        "штук (по); вот эти; вот это; вот эту; какие то; какую то; какой то; что то; что нибудь; машину; на машину; для машины; \
+        "штук (по); вот эти; вот это; вот эту; какие то; какую то; какой то; что то; машину; на машину; для машины; \
          тогда вот; как бы; то есть; так сказать; ну вот; в общем; по моему; на всякий случай; в принципе; скорее всего; может быть; \
-         вы знаете; вы понимаете; дело в том что; я думаю; мне кажется; я звоню; звоню вам; хотел* узнать; хочу узнать; хотел* спросить; можно узнать; хочу спросить; \
+         (я) хочу|хотел* (бы) узнать|спросить|уточнить; я звоню узнать; вы знаете; вы понимаете; дело в том что; я думаю; мне кажется; я звоню; звоню вам; хотел* узнать; хочу узнать; хотел* спросить; можно узнать; хочу спросить; \
          скажите пожалуйста; подскажите пожалуйста; будьте добры; если можно; не могли бы вы; можно ли; можете ли; \
          i was wondering; i would like to know; could you tell me; can you tell me; you know; i think; i guess; i mean; lets see; \
          i am calling; im calling; by the way; if possible; would you; could you; can you; as well; a bit; a little; quick question; for my car; my car",

@@ -34,7 +34,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     (
         Cue::Pickup,
         "самовывоз*; (я) (лучше) (сам|сама|сами) (подъеду|приеду|заеду|подойду) (и) (сам|сама) заберу|заберем; (я) (лучше) (сам|сама|сами) подъеду|приеду|заеду|подойду (заберу|сам|сама|за) (ним|ней|ними); (я) (лучше) сам|сама|сами заберу|заберем; заберу (сам|сама|его|ее|их|оттуда); заберем; забираю; забрать (сам*); сам забирать буду; \
-         из (магазина|пункта) (выдачи|самовывоза) (заберу); из магазина; в магазине заберу; со склада; \
+         из магазина|пункта (выдачи|самовывоза) (заберу); из магазина; в магазине заберу; со склада; \
          pickup; pick up; pick (it|them|that) up; (ill|i|we|well|will) (will|come|to|can) (and|to) (come) (and|to) pick it|them up (myself); (ill|i|we|well|will) (will|come|can) (and|to) (come) (and|to) collect (it|them) (myself|ourselves); collect (it|them) (myself); self pickup; \
          in store pickup; store pickup; come and get it; ill come for it; pick it up myself; get it myself",
     ),
@@ -92,18 +92,18 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Difference,
-        "(а) чем (они|эти|же|эта|это) (между собой) (отличаются|отличается|отличие|различаются|разнятся) (друг от друга|они|между|друг) (от|собой) (друга|других); в чем (их|же|там|у них) (разница|отличие|отличия|различие); какая (между ними|у них|между|там) (ними) (разница|отличие); чем лучше|хуже; (а) какая (из них) (из) (них) лучше; какие лучше; что лучше; чем первая|первый _ (второй|второго); отличаются чем; почему (такая|они) (разная|разные) цена; \
+        "(а) чем (они|эти|же|эта|это) (между собой) [отличаются|отличается|отличие|различаются|разнятся] (друг от друга|они|между|друг) (от|собой) (друга|других); в чем (их|же|там|у них) [разница|отличие|отличия|различие]; какая (между ними|у них|между|там) (ними) [разница|отличие]; чем лучше|хуже; (а) какая (из них) (из) (них) лучше; какие лучше; что лучше; чем первая|первый _ (второй|второго); отличаются чем; почему (такая|они) разная|разные цена|цены; \
          (whats|[what is]) the difference (between) (them|these|those|the) (two|three); how (do|are) (they|these) (differ|different) (from) (each) (other); what makes them different; which (one) is better; which (one) (do|would) you recommend; what do you recommend; difference between (them|these|the) (two)",
     ),
     (
         Cue::Others,
-        "(а) (какие|что) (еще) (есть|другие|бывают|варианты|остальные) еще (есть|варианты|бывают|что) (есть|бывают|варианты|какие); (а) еще (какие|что) (варианты|есть|то|нибудь) (бывают|есть|варианты); (а) какие еще (есть|варианты|бывают|модели) (есть|варианты|бывают); (а) что еще (есть|можете предложить|посоветуете|предложите) (у вас) (есть); други* вариант*; другие; какие другие; (есть|покажите|назовите|а) (что) (нибудь|то) другое (есть); назовите (остальные|другие|еще); остальные; что нибудь еще (есть); еще варианты; другие модели; покажите другие; есть другие; следующие; дальше; еще какие; \
-         what else (is there|[do you have]|[have you got]) (is) (there); (any) others; any other (options|ones|choices); other (options|ones|choices); what other (options|ones) (do you have|are there); something else; anything else; show me (others|more); more options; next ones; tell me the others; do you have (any) (others|[anything else]|[something else])",
+        "(а) [какие|что] (у вас) (есть|бывают) еще (есть|варианты|бывают|модели|можете предложить|посоветуете|предложите) (у вас) (есть|варианты|бывают); (а) еще [какие|что] (то|нибудь) (варианты|модели|есть) (бывают|есть|варианты); други* вариант*; другие; какие другие; (есть|покажите|назовите|а) (что) (нибудь|то) другое (есть); назовите (остальные|другие|еще); остальные; что нибудь еще (есть); еще варианты; другие модели; покажите другие; есть другие; следующие; дальше; еще какие; \
+         what else (is there|do you have|have you got); any others; others; any other (options|ones|choices); other (options|ones|choices); what other (options|ones) (do you have|are there); something else; anything else; show me (others|more); more options; next ones; tell me the others; do you have (any) [others|anything else|something else]",
     ),
     (
         Cue::Assortment,
         "что (у вас) (вообще) (в) (продаже) (имеется|есть|бывает) (в) (наличии|продаже|ассортименте) (есть|имеется); что (у вас|вы) (вообще) (продаете|есть|имеется|торгуете|предлагаете); что у вас (вообще) (есть|продается|бывает|имеется|можно) (купить|заказать) (в) (наличии|продаже|ассортименте) (имеется|есть); что вы (вообще) (продаете|предлагаете) (тут|у вас); чем (вы) торгуете; какой (у вас) (есть) ассортимент; ассортимент; какие (у вас) (есть) (товары|марки|бренды|фирмы|виды|производители) (есть); какие (товары|марки|бренды|виды) у вас (есть); что можно (у вас) (купить|заказать); \
-         what do you (have|sell|offer|stock|carry) (there|in) (stock); what have you got; what (products|goods|brands|kinds) (do you have|are there) (do) (you) (have|sell); what can i (buy|order); what is there; what are you selling; whats (available|[in stock])",
+         what do you have|sell|offer|stock|carry (there|in) (stock); what have you got; what products|goods|brands|kinds (of) (goods) (do you have|are there|do you sell); what can i (buy|order); what is there; what are you selling; whats (available|[in stock])",
     ),
     (
         Cue::Stock,
@@ -112,7 +112,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Points,
-        "где (можно) (у вас|ваш|их|его|ее) (можно|пункт|будет) (самовывоз*|забрать|самому) (забрать|пункт|их|его) (самовывоза|выдачи); где (у вас|ваш|ваши) (находится) (пункт*) (самовывоз*|выдачи); откуда (можно) (забрать|забирать); где (я) (могу|смогу|можно) (его|их|ее|это|заказ) (забрать|получить) (его|их|ее|заказ); какие (есть) (у вас) (есть) пункты (самовывоза|выдачи); пункт* (самовывоза|выдачи) (где|какие|есть) (у) (вас) (есть); куда (ехать|подъехать|приехать) (забирать|за); адрес* (пункт*|самовывоз*) (самовывоз*|выдачи); \
+        "где (можно) (у вас|ваш|их|его|ее) (можно|пункт|будет) (самовывоз*|забрать|самому) (забрать|пункт|их|его) (самовывоза|выдачи); где (у вас|ваш|ваши) (находится) (пункт*) (самовывоз*|выдачи); откуда (можно) (забрать|забирать); где (я) (могу|смогу|можно) (его|их|ее|это|заказ) (забрать|получить) (его|их|ее|заказ); какие (есть) (у вас) (есть) пункты (самовывоза|выдачи); пункты самовывоза|выдачи; пункт* самовывоза|выдачи (где|какие|есть) (у) (вас) (есть); куда (ехать|подъехать|приехать) (забирать|за); адрес* (пункт*|самовывоз*) (самовывоз*|выдачи); \
          where (can|do|could|should) i (pick|collect|get) (it|them|that) (up|from); where is (the|your) (pickup|collection) (point|place|location); where are (the|your) (pickup|collection) points; pickup points; pick up points; what|which (pickup|collection) points|places|locations (do you have|are there)",
     ),
     (
@@ -127,9 +127,9 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Name,
-        "меня зовут; (это) (мое|моё) имя; (на|мое|моё) имя; (на|моя) фамилия|фамилию; зовут меня; (оформите|оформляйте|оформить|запишите|записывайте|запиши|пишите|поставьте|заказ|сделайте|пиши) (заказ|его|мой|это|все|пожалуйста|просто) (заказ|его|пожалуйста) на [имя|фамилию]; \
-         (оформите|оформляйте|оформить|оформим|запишите|записывайте|запишем|делайте) (заказ|его|мой|это|все|пожалуйста|просто|меня|давайте) (заказ|его|пожалуйста|просто) на; заказ (будет) на; [запишите|записывайте|пишите] (меня|заказ|просто|пожалуйста|там) (просто|как); получатель|заказчик (будет|это); \
-         my name (is|s); my names; the name (is|s); (put|place|make|book) (it|[the order]|this|that) under (the) (name) (of); (put|place|make|book) (it|[the order]|this|that) (down) (in|to|for) the name (of); under (the) (name) (of); in the name of; (the) (last|first|full) name (is); call me; names",
+        "меня зовут; (это) (мое|моё) имя; на|мое имя; (на|моя) фамилия|фамилию; зовут меня; (оформите|оформляйте|оформить|запишите|записывайте|запиши|пишите|поставьте|заказ|сделайте|пиши) (заказ|его|мой|это|все|пожалуйста|просто) (заказ|его|пожалуйста) на [имя|фамилию]; \
+         [оформите|оформляйте|оформить|оформим|запишите|записывайте|запишем|делайте|пишите|поставьте] (заказ|его|мой|это|все|пожалуйста|просто|меня|давайте) (заказ|его|пожалуйста|просто) на; заказ (будет) на; [запишите|записывайте|пишите] (меня|заказ|просто|пожалуйста|там) (просто|как); получатель|заказчик (будет|это); \
+         my name (is|s); my names; the name (is|s); (put|place|make|book) (it|[the order]|this|that) under the name (of); under name; (put|place|make|book) (it|[the order]|this|that) (down) (in|to|for) the name (of); under (the) (name) (of); in the name of; (the) (last|first|full) name (is); call me; names",
     ),
     (
         Cue::NameIs,
@@ -138,16 +138,16 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     (
         Cue::Withhold,
         "какая (вам) разница; не скажу; не буду говорить|называть|представляться; без имени; (а) зачем (вам|оно|это) (мое|моё|вам|нужно|знать) (имя|номер|телефон|это|адрес); не хочу (говорить|называть|представляться); не важно какое имя; имя не важно; не ваше дело; это секрет; (это) [необязательно|не обязательно]; анонимно; можно без (имени|этого); \
-         (i) (would|d|id|i) rather not (say); none of your business; why do you need (it|that|[my name]|[to know]); (i) (dont) want to (say|give|tell) (you) (it|that|[my name]); i (wont|will not) (say|tell) (you); no name; without (a) name; anonymous; it doesnt matter what my name is; prefer not to say; id prefer not to; not telling",
+         (i) (would|d|id|i) rather not (say); none of your business; why do you need (it|that|[my name]|[to know]); (i) dont want to say|give|tell (you) (it|that|[my name]); i (wont|will not) (say|tell) (you); no name; without (a) name; anonymous; it doesnt matter what my name is; prefer not to say; id prefer not to; not telling",
     ),
     (
         Cue::Phone,
-        "[мой|мой контактный|контактный|вот|запишите] [номер|телефон] (телефона|мой); номер телефона; (мой) телефон; (мой) номер; позвоните|перезвоните (мне) (на|по) (номер*|телефон*); \
+        "[мой|мой контактный|контактный|вот|запишите] [номер|телефон] (телефона|мой); номер телефона; (мой) телефон; мой номер; позвоните|перезвоните (мне) (на|по) (номер*|телефон*); \
          my (phone|telephone|mobile|cell|contact) number (is); my number (is); (my) phone number (is); my phone|telephone|mobile (is); call me (back) (at|on); number is; reach me (at|on)",
     ),
     (
         Cue::Change(Target::Address),
-        "[измен*|поменя*|исправ*|смен*|друг*|нов*] (мне|пожалуйста) (мой) адрес* (доставки) (другой|другая|неправильн*|неверн*|не тот|измен*|поменя*); не туда; не тот адрес; адрес не (тот|такой|верный|правильный); change (the|my) (delivery) address; (a) different address; wrong address; (the) address is wrong; another address; new address",
+        "[измен*|поменя*|исправ*|смен*|друг*|нов*] (мне|пожалуйста) (мой) адрес* (доставки) (другой|другая|неправильн*|неверн*|не тот|измен*|поменя*); адрес (доставки) [другой|другая|неправильн*|неверн*|не тот|изменился]; не туда; не тот адрес; адрес не (тот|такой|верный|правильный); change (the|my) (delivery) address; (a) different address; wrong address; (the) address is wrong; another address; new address",
     ),
     (Cue::Change(Target::City), "[измен*|поменя*|смен*|друг*] город*; не тот город; город [другой|не тот|неправильн*|неверн*]; change the city; different city; wrong city; another city"),
     (Cue::Change(Target::Quantity), "[измен*|поменя*|исправ*|друг*] (пожалуйста) количеств* (другое|неправильн*|неверн*|измен*|не то); change the quantity|amount|number; different quantity|amount; wrong quantity|amount|number"),
@@ -158,6 +158,6 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     (Cue::Change(Target::Point), "[измен*|поменя*|друг*] пункт*; пункт [другой|не тот]; change the pickup point; different (pickup) point; another point"),
     (
         Cue::Change(Target::Something),
-        "(хочу|надо|нужно|можно|давайте) (кое) (что) (то) измен* (заказ|кое) (что); (хочу|надо|нужно|можно|давайте) поменять (кое) (что) (заказ); измен* (в) (заказ*|нем); есть ошибка; тут ошибка; ошибка (в) (заказе); вы ошиблись; не все верно; не все правильно; (i) (want|need|would|like|id) (to) (like) (to) change (something|[my order]|[the order]|it); theres a mistake; something is wrong; not everything is (right|correct); change something; i need to change something",
+        "(я) хочу изменить (мой) заказ; (хочу|надо|нужно|можно|давайте) (кое) (что) (то) измен* (заказ|кое) (что); (хочу|надо|нужно|можно|давайте) поменять (кое) (что) (заказ); измен* (в) (заказ*|нем); есть ошибка; тут ошибка; ошибка (в) (заказе); вы ошиблись; не все верно; не все правильно; (i) (want|need|would|like|id) (to) (like) (to) change (something|[my order]|[the order]|it); theres a mistake; something is wrong; not everything is (right|correct); change something; i need to change something",
     ),
 ];

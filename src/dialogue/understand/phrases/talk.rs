@@ -19,11 +19,11 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Weak,
-        "хорошо; отлично; прекрасно; замечательно; давайте; давай; ладно; нормально; пойдет; идет; можно; ок; окей; беру; \
-         ну давайте; да ладно; беру его|ее|их|эту|этот|эти; заказываю; покупаю; продолжайте; записывайте; делайте; \
-         пусть будет так; пусть так; супер; класс; нравится; мне нравится; хочу; буду; надо; нужно; \
+        "хорошо; отлично; прекрасно; замечательно; давайте; давай; ладно; нормально; пойдет; идет; можно; ок; окей; \
+         ну давайте; да ладно; продолжайте; записывайте; делайте; \
+         пусть будет так; пусть так; супер; класс; нравится; мне нравится; буду; \
          sure; ok; okay; fine; thats fine; alright; [all right]; good; very good; great; perfect; right; all good; \
-         ill take it|them|that|this|those; i will take it|them|that; cool; works (for me); that works; not bad; i want it; \
+         cool; works (for me); that works; not bad; \
          lets go; why not",
     ),
     (
@@ -163,7 +163,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
          отмен*|аннулир* (мой|мои|мне) [прошл*|предыдущ*|стар*|вчерашн*]; \
          отмен*|измен*|аннулир* (мой|мои) заказ* номер; отмен*|измен*|аннулир* заказ* который [я|мы] _; \
          отмен*|измен*|аннулир* заказ* котор* (уже) сделал*; измен* (мой) сделанный заказ; \
-         измен*|поменя* в [моем|прошлом|вчерашнем] заказе; хочу изменить (мой) заказ; \
+         измен*|поменя* в [моем|прошлом|вчерашнем] заказе; \
          cancel|change|drop|delete (my|the|that) (very) first|second|third|last|latest|previous|old|other|earlier|yesterdays (order|one) (number); \
          cancel|change (my|the) order number; cancel the order i placed|made (yesterday|before|earlier|[last week]); \
          cancel an order (number); change an order (number); cancel the one i (placed|made) (yesterday|before)",
