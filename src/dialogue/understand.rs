@@ -244,4 +244,4 @@ fn overlap(a: &Numeral, b: &Numeral) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

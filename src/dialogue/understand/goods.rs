@@ -196,7 +196,7 @@ impl<'e, 'c> Reader<'e, 'c> {
         }
         let other = self.group.what.with.iter().position(|own| own.key == term.key && own.value != term.value && term.key != NAME);
         if let Some(other) = other {
-            let packed = term.key == KIND && self.group.packing && !self.joined;
+            let packed = term.key == KIND && self.group.packing && !self.joined && self.group.what.with.len() == 1;
             if self.repaired || packed {
                 self.group.what.with.remove(other);
             } else {

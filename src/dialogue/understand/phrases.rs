@@ -126,8 +126,10 @@ static PHRASES: LazyLock<Patterns<Cue>> = LazyLock::new(|| {
     for (cue, text) in [talk::PHRASES, place::PHRASES, goods::PHRASES].into_iter().flatten() {
         for pattern in text.split(';').map(str::trim).filter(|pattern| !pattern.is_empty()) {
             // A table that does not parse fails its test; a call goes on without the one phrase.
+            // What is asked in several words is not asked by "what" alone.
+            let least = if is_question(*cue) && pattern.contains(' ') { 2 } else { 1 };
             if let Ok(pattern) = Pattern::parse(pattern) {
-                all.add(pattern, *cue);
+                all.add_of(pattern, *cue, least);
             }
         }
     }
@@ -138,6 +140,26 @@ static PHRASES: LazyLock<Patterns<Cue>> = LazyLock::new(|| {
     }
     all
 });
+
+/// Cues whose phrases are mostly words of no weight, so that one of them is none.
+fn is_question(cue: Cue) -> bool {
+    matches!(
+        cue,
+        Cue::Difference
+            | Cue::Assortment
+            | Cue::Stock
+            | Cue::Points
+            | Cue::Summary
+            | Cue::Total
+            | Cue::DeliveryTerms
+            | Cue::CanCancel
+            | Cue::WantsToOrder
+            | Cue::Withhold
+            | Cue::Name
+            | Cue::Change(_)
+            | Cue::Status
+    )
+}
 
 /// Words that alone carry nothing.
 const FILLERS: &str = "а ах э эм эээ ээ мм м ммм ну вот же ли то бы б ведь уж уже еще тут там здесь это этот эта эти этого этой \

@@ -167,6 +167,8 @@ fn simple(ear: &mut Ear<'_>, at: usize, cue: Cue) {
         Cue::Total => ask(Topic::Total),
         Cue::DeliveryTerms => ask(Topic::DeliveryTerms),
         Cue::Payments => ask(Topic::Payments),
+        // "Какая разница" to the question for a name asks for no difference.
+        Cue::Difference if ear.asked(|q| matches!(q, Question::Name | Question::Phone)) => Act::Withhold,
         Cue::Difference => ask(Topic::Difference),
         Cue::Others => ask(Topic::Others),
         Cue::Assortment => ask(Topic::Assortment),

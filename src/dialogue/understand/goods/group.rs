@@ -128,6 +128,12 @@ impl Reader<'_, '_> {
         let next = tokens[at + 1..].iter().find(|t| !matches!(t.what, What::Filler));
         let counts_next = next.is_some_and(|t| matches!(t.what, What::Term(_)))
             || next.is_some_and(|t| matches!(t.what, What::Unit(_))) && self.joined;
+        // "Букет из пятнадцати роз": the bouquet is no thing of its own.
+        let packed = self.group.packing && self.group.count.is_none() && self.group.what.with.len() == 1 && !self.joined;
+        let led = tokens[at].from.checked_sub(1).is_some_and(|at| matches!(self.ear.word(at), "из" | "с" | "of" | "with"));
+        if packed && led {
+            self.group.what.with.clear();
+        }
         let has_goods = self.group.describes();
         if self.group.count.is_some() || has_goods && (counts_next || self.joined) {
             if self.repaired && self.group.count.is_some() && !counts_next {

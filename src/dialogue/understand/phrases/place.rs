@@ -7,19 +7,19 @@ use crate::orders::PaymentMethod;
 pub(super) const PHRASES: &[(Cue, &str)] = &[
     (
         Cue::Person,
-        "(живого|живой|нормального) оператор*; (позовите|позови|дайте|соедин*|переключ*|переведите) (меня|мне) (пожалуйста) (с|со|на|к) (живым|живого|живой|настоящ*|нормальн*) [оператор*|человек*|менеджер*|сотрудник*|специалист*|консультант*|продавц*|администратор*]; \
+        "(живого|живой|нормального) оператор*; [позовите|позови|дайте|соедин*|переключ*|переведите|нужен] (меня|мне) (пожалуйста) (с|со|на|к) (живым|живого|живой|настоящ*|нормальн*) [оператор*|человек*|менеджер*|сотрудник*|специалист*|консультант*|продавц*|администратор*]; \
          живой человек; живого человека; с живым человеком (поговорить|говорить); [соедин*|переключ*|переведите] (меня|пожалуйста) (с|на) (кем|кого) (нибудь|то); позовите (кого) (нибудь); \
          [хочу|можно|могу|мне] (поговорить|говорить) с (живым) [человеком|кем|оператором|менеджером|специалистом|сотрудником|консультантом]; \
          не хочу (говорить|разговаривать) с роботом; не буду (говорить|разговаривать) с роботом; с роботом (говорить|разговаривать) не (хочу|буду); менеджера; менеджер (нужен|пожалуйста); \
          поговорить с (живым) человеком|оператором|менеджером; \
-         operator; representative; (a) (real|live) person; human being; (a|speak|talk|let|get) (me|to|with) (speak|talk) (to|with) (a|an|the|your) (real|live|actual) person|human|manager|operator|agent|representative|someone|somebody; \
+         operator; representative; (a) real|live person; human being; [speak|talk|let|get] (me|to|with) (speak|talk) (to|with) (a|an|the|your) (real|live|actual) person|human|manager|operator|agent|representative|someone|somebody; (a) person; manager; \
          put me through (to) (someone|somebody|a|an|the) (person|operator|human|manager); transfer me (to) (a|an|the|someone) (person|operator|human|manager|agent); customer service; \
          speak|talk to (a|an|the|your) (real|live) someone|somebody|person|human|manager|agent|representative|operator; human (please); agent (please); get me a human|person|manager",
     ),
     (
         Cue::Keep,
         "оператор* не (надо|нужно|нужен); не (надо|нужно|нужен) оператор*; не (надо) соединя*; не соединяйте (меня) (с) (оператором); без оператор*; не переключайте; (не) (хочу) (с) оператором не (хочу|надо|буду); \
-         (i) (dont) (need|want) no operator; (i) dont need (an|the|a) operator|person|human; (i) dont want (an|the|a) operator|person|human; dont transfer (me); dont put me through; dont connect me",
+         no operator; (i) dont need (an|the|a) operator|person|human; (i) dont want (an|the|a) operator|person|human; dont transfer (me); dont put me through; dont connect me",
     ),
     (
         Cue::Keep,
@@ -61,7 +61,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     (
         Cue::OtherPayment,
         "(банковским) перевод*; в кредит; кредит*; в рассрочк*; рассрочк*; по счету; безнал*; по безналу; частями; долями; бонусами; биткоин*; криптовалют*; криптой; чеком; сертификат*; \
-         bank transfer; (by|wire) wire (transfer); (by|an) invoice; on credit; installments; in installments; instalments; in instalments; paypal; bitcoin; crypto; cheque; (by) check; gift card; apple pay; google pay",
+         bank transfer; (by|wire) wire (transfer); (by|an) invoice; on credit; installments; in installments; instalments; in instalments; paypal; bitcoin; crypto; cheque; by check; gift card; apple pay; google pay",
     ),
     (
         Cue::Filler,
@@ -81,7 +81,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Total,
-        "сколько (с) меня; сколько с меня; общая сумма; сколько (это|будет|все|всё|получается|получится|выйдет|итого) (всего|вместе|итого|все|получается|будет|вышло|выходит) (вместе|получается|выходит|будет|стоит); сколько (всего|итого|вместе|получается|выходит|получится); какая (общая|итоговая|получилась|получается) сумма; какая (там|у) (меня|нас) (общая) сумма; сколько все|всего вместе; сколько это все (стоит|будет|вместе); итого; итого сколько; сколько я (должен|должна); \
+        "сколько (с) меня; сколько с меня; общая сумма; сколько (это|будет|все|всё|получается|получится|выйдет|итого) (всего|вместе|итого|все|получается|будет|вышло|выходит) (вместе|получается|выходит|будет|стоит); сколько (всего|итого|вместе|получается|выходит|получится); какая (общая|итоговая|получилась|получается) сумма; какая (там|у) (меня|нас) (общая) сумма; сколько все|всего вместе; сколько это все (стоит|будет|вместе); итого; итого сколько; total; сколько я (должен|должна); \
          (what|whats) (is|was|s) the total (price|cost|amount|sum|again); (what) total (price|cost|amount|sum); (the) total again; how much is (it|that|everything) (all) (altogether|together|total); how much (altogether|together|[in total]|[all together]|[in all]); how much do i (owe|pay|[have to pay]); how much will (it|everything|that) (all) (be|cost) (altogether|[in total]); what does it (all) come to; whats the (full|total|final) (amount|price|sum); what was the total; how much is everything",
     ),
     (
@@ -127,9 +127,9 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Name,
-        "меня зовут; (это) (мое|моё) имя; на|мое имя; (на|моя) фамилия|фамилию; зовут меня; (оформите|оформляйте|оформить|запишите|записывайте|запиши|пишите|поставьте|заказ|сделайте|пиши) (заказ|его|мой|это|все|пожалуйста|просто) (заказ|его|пожалуйста) на [имя|фамилию]; \
-         [оформите|оформляйте|оформить|оформим|запишите|записывайте|запишем|делайте|пишите|поставьте] (заказ|его|мой|это|все|пожалуйста|просто|меня|давайте) (заказ|его|пожалуйста|просто) на; заказ (будет) на; [запишите|записывайте|пишите] (меня|заказ|просто|пожалуйста|там) (просто|как); получатель|заказчик (будет|это); \
-         my name (is|s); my names; the name (is|s); (put|place|make|book) (it|[the order]|this|that) under the name (of); under name; (put|place|make|book) (it|[the order]|this|that) (down) (in|to|for) the name (of); under (the) (name) (of); in the name of; (the) (last|first|full) name (is); call me; names",
+        "меня зовут; имя; (это) мое имя; на|мое имя; фамилия; (на|моя) фамилия|фамилию; зовут меня; (оформите|оформляйте|оформить|запишите|записывайте|запиши|пишите|поставьте|заказ|сделайте|пиши) (заказ|его|мой|это|все|пожалуйста|просто) (заказ|его|пожалуйста) на [имя|фамилию]; \
+         [оформите|оформляйте|оформить|оформим|запишите|записывайте|запишем|делайте|пишите|поставьте] (заказ|его|мой|это|все|пожалуйста|просто|меня|давайте) (заказ|его|пожалуйста|просто) на; заказ (будет) на; [запишите|записывайте|пишите] (меня|заказ|просто|пожалуйста|там) (просто|как); получатель; заказчик; получатель|заказчик (будет|это); \
+         my name (is|s); my names; the name (is|s); (put|place|make|book) (it|[the order]|this|that) under the name (of); (put|place|make|book) (it|[the order]|this|that) (down) (in|to|for) the name (of); under the name (of); put|place|make|book (it|the order|this|that) under (the name) (of); in the name of; (the) (last|first|full) name (is); call me; names",
     ),
     (
         Cue::NameIs,

@@ -170,12 +170,12 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Status,
-        "статус* (моего|мой|заказа) (заказа|заказ); (где|когда|что) (там|же) (с|будет|придет|приедет|привезут) (моим|мой|мои|моего) (заказ*) (с) мо* заказ*; где (же) заказ; где мои заказы; \
+        "статус; статус* (моего|мой|заказа) (заказа|заказ); (где|когда|что) (там|же) (с|будет|придет|приедет|привезут) (моим|мой|мои|моего) (заказ*) (с) мо* заказ*; где (же) заказ; где мои заказы; \
          что (там) с (моим) заказом; мой заказ (готов|приехал|отправили|пришел); готов ли (мой) заказ; заказ готов; \
-         мой заказ не пришел; (заказ) (еще) не пришел; (заказ) не привезли; проверьте|проверить (мой|статус) (заказ|заказа); отслед* (заказ|мой) (заказ); \
+         мой заказ не пришел; (заказ) (еще) не пришел; (заказ) не привезли; проверьте|проверить (мой|статус) (заказ|заказа); отследить; отслед* (заказ|мой) (заказ); \
          (я) делал* заказ; когда придет|приедет|привезут|доставят|будет (мой|наш) заказ; когда (мой|наш) заказ (придет|приедет|привезут|доставят|будет); узнать (про|о|насчет) (мой|мои|моем|моего) заказ*; \
          узнать где (мой) заказ; (я) насчет заказа; по поводу (моего) заказа; про (мой) заказ; мой заказ отменили; мои заказы; \
-         (check) (the) (on) status (of) (my|the|an) (order|orders); where is my order|delivery|package; wheres my order|delivery|package|stuff; \
+         status; (check) (the) (on) status (of) (my|the|an) (order|orders); where is my order|delivery|package; wheres my order|delivery|package|stuff; \
          where are my orders|goods; (i) (want|wanted|would|like|id|need|calling) (to) (like) (to) (check|know|ask) about|on (my|an|the) order; \
          track (my|the|an) order|package; has my order (been) (shipped|sent|arrived|left); when will my order (arrive|come|[be delivered]|[be here]); \
          my order (hasnt|has|didnt|did) (not) (arrived|come|arrive); i (already) placed an order; what happened to my order; what about my order; is my order (ready|shipped)",
