@@ -100,7 +100,7 @@ impl<'a> Ear<'a> {
             said = corrected(&said, Language::Russian);
             said = corrected(&said, Language::English);
         }
-        let numbers = both_numerals(&said, context.language);
+        let mut numbers = both_numerals(&said, context.language);
         let mut cues = vec![None; said.len()];
         let mut at = 0;
         while at < said.len() {
@@ -112,6 +112,18 @@ impl<'a> Ear<'a> {
                 None => at += 1,
             }
         }
+        // "ни один", "one moment": a number inside a phrase counts nothing; nor does "the studded one".
+        numbers.retain(|number| {
+            let over = cues[number.at.start];
+            let inside = over.is_some_and(|(from, end, cue)| {
+                end - from > number.at.len() && end >= number.at.end && !matches!(cue, Cue::Filler | Cue::Add | Cue::That)
+            });
+            let before = number.at.start.saturating_sub(3)..number.at.start;
+            let pronoun = said[number.at.clone()] == ["one"]
+                && context.shop.lexicon.term_at(&said, number.at.start.saturating_sub(1)).is_some()
+                && said[before].iter().any(|word| matches!(word.as_str(), "the" | "that" | "a"));
+            !inside && !pronoun
+        });
         let taken = vec![false; said.len()];
         Self {
             context,
@@ -229,4 +241,4 @@ fn overlap(a: &Numeral, b: &Numeral) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -84,9 +84,10 @@ fn labelled(ear: &mut Ear<'_>, text: &str, part: &mut AddressPart, begin: &mut O
             continue;
         }
         let ordinals = matches!(label, Label::Entrance | Label::Floor | Label::Block(_));
+        let led = ear.numbers.iter().any(|n| ordinals && n.ordinal && n.at.end == at && !ear.is_taken(n.at.start));
         let number = ear
             .number_at(from)
-            .filter(|n| !n.ordinal || ordinals || label == Label::House && n.at.len() == 1);
+            .filter(|n| !led && (!n.ordinal || ordinals || label == Label::House && n.at.len() == 1));
         let (value, start, mut end) = if let Some(number) = number {
             (number.digits.clone(), at, number.at.end)
         } else {

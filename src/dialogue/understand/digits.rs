@@ -24,6 +24,13 @@ pub(super) fn hear(ear: &mut Ear<'_>) {
             ear.act(from, at.end, Act::CardNumber);
         } else if ear.asked(|q| *q == Question::Code) && (3..=8).contains(&length) {
             ear.act(at.start, at.end, Act::Code { digits: digits.clone() });
+        } else if let Some(number) = lead
+            .filter(|(_, _, cue)| matches!(cue, Cue::OrderNumber | Cue::Status))
+            .and_then(|_| order_number(ear, digits, at, lead))
+            .filter(|_| digits.len() != 11 && !ear.has_cue(|cue| matches!(cue, Cue::Placed | Cue::Cancel)))
+        {
+            named = true;
+            ear.act(from, at.end, Act::Status { number: Some(number) });
         } else if !sized && (10..=12).contains(&length)
             || (7..=15).contains(&length) && (led(Cue::Phone) || ear.asked(|q| *q == Question::Phone))
         {

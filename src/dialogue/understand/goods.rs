@@ -22,11 +22,11 @@ use token::{Token, What};
 /// Hears goods, amounts of them, and what is to be removed.
 pub(super) fn hear(ear: &mut Ear<'_>) {
     let mut tokens = token::tokens(ear);
+    token::guess(ear, &mut tokens);
     let roles = sizes::roles(ear, &tokens);
     if !spoken_of(ear, &tokens, &roles) {
         return;
     }
-    token::guess(ear, &mut tokens);
     let mut reader = Reader::new(ear);
     for at in 0..tokens.len() {
         reader.read(&tokens, at, &roles);
@@ -217,7 +217,7 @@ impl<'e, 'c> Reader<'e, 'c> {
             .iter()
             .position(|own| own.key == term.key && own.value != term.value && term.key != NAME);
         if let Some(other) = other {
-            let packed = term.key == KIND && self.group.packing && !self.joined;
+            let packed = term.key == KIND && self.group.packing && !self.joined && self.group.what.with.len() == 1;
             if self.repaired || packed {
                 self.group.what.with.remove(other);
             } else {
@@ -233,13 +233,11 @@ impl<'e, 'c> Reader<'e, 'c> {
             self.group.mode = self.mode;
         }
         let counted = !unit.is_empty() || term.key == KIND;
-        if counted
-            && self.article
-            && self.group.count.is_none()
-            && self.mode != Mode::Inquire
-            && !plural(&term.said)
-        {
+        let article = std::mem::take(&mut self.article);
+        if counted && article && self.group.count.is_none() && self.mode != Mode::Inquire && !plural(&term.said) {
             self.group.count = Some(1);
+        } else if !counted {
+            self.article = article;
         }
         if !unit.is_empty() {
             if self.group.count.is_none() && singular(&term.said) {
@@ -412,10 +410,11 @@ impl<'e, 'c> Reader<'e, 'c> {
                 self.group.what.extreme = Some(Extreme::Any);
             }
             Cue::And => {
-                self.joined = true;
-                if self.swapping {
-                    self.swapping = false;
+                if self.swapping && self.ear.word(token.from) == "with" {
+                    self.swap();
+                    return;
                 }
+                self.joined = true;
             }
             Cue::Or => {
                 self.joined = true;
@@ -521,7 +520,7 @@ fn put_down(ear: &mut Ear<'_>, mut groups: Vec<Group>) {
             continue;
         }
         let mut mode = group.mode;
-        if mode == Mode::Mention && (ear.questioned || choosing) {
+        if mode == Mode::Mention && ear.questioned || choosing && matches!(mode, Mode::Mention | Mode::Want) {
             mode = Mode::Inquire;
         }
         let amount = match amount {

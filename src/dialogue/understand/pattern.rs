@@ -208,7 +208,7 @@ pub fn bare(word: &str) -> String {
 /// Many patterns, each with what it means, found by their first words.
 #[derive(Clone, Debug)]
 pub struct Patterns<T> {
-    all: Vec<(Pattern, T)>,
+    all: Vec<(Pattern, T, usize)>,
     by_word: BTreeMap<String, Vec<usize>>,
     by_stem: BTreeMap<String, Vec<usize>>,
     by_any: Vec<usize>,
@@ -223,6 +223,11 @@ impl<T> Default for Patterns<T> {
 impl<T> Patterns<T> {
     /// Adds one.
     pub fn add(&mut self, pattern: Pattern, means: T) {
+        self.add_of(pattern, means, 1);
+    }
+
+    /// Adds one that stands only where it takes as many words.
+    pub fn add_of(&mut self, pattern: Pattern, means: T, least: usize) {
         let at = self.all.len();
         for head in pattern.heads() {
             let list = match head {
@@ -234,7 +239,7 @@ impl<T> Patterns<T> {
                 list.push(at);
             }
         }
-        self.all.push((pattern, means));
+        self.all.push((pattern, means, least));
     }
 
     /// The longest pattern that stands at this word: where it ends and what it means. Of equals the one added first.
@@ -243,7 +248,9 @@ impl<T> Patterns<T> {
         let mut best: Option<(usize, usize)> = None;
         let mut consider = |list: &[usize]| {
             for &index in list {
-                let Some(end) = self.all[index].0.end_at(said, at).filter(|end| *end > at) else { continue };
+                let Some(end) = self.all[index].0.end_at(said, at).filter(|end| *end >= at + self.all[index].2) else {
+                    continue;
+                };
                 let better = best.is_none_or(|(best_end, best_index)| {
                     end > best_end || end == best_end && index < best_index
                 });

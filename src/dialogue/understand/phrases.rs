@@ -126,8 +126,10 @@ static PHRASES: LazyLock<Patterns<Cue>> = LazyLock::new(|| {
     for (cue, text) in [talk::PHRASES, place::PHRASES, goods::PHRASES].into_iter().flatten() {
         for pattern in text.split(';').map(str::trim).filter(|pattern| !pattern.is_empty()) {
             // A table that does not parse fails its test; a call goes on without the one phrase.
+            // What is asked in several words is not asked by "what" alone.
+            let least = if is_question(*cue) && pattern.contains(' ') { 2 } else { 1 };
             if let Ok(pattern) = Pattern::parse(pattern) {
-                all.add(pattern, *cue);
+                all.add_of(pattern, *cue, least);
             }
         }
     }
@@ -138,6 +140,26 @@ static PHRASES: LazyLock<Patterns<Cue>> = LazyLock::new(|| {
     }
     all
 });
+
+/// Cues whose phrases are mostly words of no weight, so that one of them is none.
+fn is_question(cue: Cue) -> bool {
+    matches!(
+        cue,
+        Cue::Difference
+            | Cue::Assortment
+            | Cue::Stock
+            | Cue::Points
+            | Cue::Summary
+            | Cue::Total
+            | Cue::DeliveryTerms
+            | Cue::CanCancel
+            | Cue::WantsToOrder
+            | Cue::Withhold
+            | Cue::Name
+            | Cue::Change(_)
+            | Cue::Status
+    )
+}
 
 /// Words that alone carry nothing.
 const FILLERS: &str = "а ах э эм эээ ээ мм м ммм ну вот же ли то бы б ведь уж уже еще тут там здесь это этот эта эти этого этой \
@@ -152,7 +174,7 @@ const FILLERS: &str = "а ах э эм эээ ээ мм м ммм ну вот ж
     будьте добры любезны добрый вечер день утро хоть хотя бы либо мол вроде где-то примерно около ровно целом общем \
     вами ваше нашу наш наша наши между прочим сегодня завтра послезавтра вчера оформить оформите оформляйте запишите \
     записывайте пишите поставьте сделайте сделать давай давайте пускай пусть эх ух ок окей лучше надо нужно понял поняла \
-    понятно ясно \
+    понятно ясно точнее вернее \
     a an the is are was were be been am it its this that these those i id ill im ive me my mine we us our you your yours \
     he she they them to of in on at by with for from and or so then just only well um uh erm hm hmm oh ah like please \
     sorry excuse hey actually really maybe perhaps probably basically there here what which who whose when where how \

@@ -74,9 +74,10 @@ pub(super) fn cues(ear: &mut Ear<'_>) {
         }
     }
     if let Some((at, target)) = change
-        && !ear.any(|act| is_value(act))
+        && !ear.any(is_value)
     {
-        ear.acts.push((at, Act::Change { target }));
+        let placed = target == Target::Something && !ear.context.ordering && says(ear, 0..ear.words.len(), &["заказ", "order"]);
+        ear.acts.push((at, if placed { Act::ChangePlaced { number: None } } else { Act::Change { target } }));
     }
     if let Some(at) = changed_mind
         && ear.acts.iter().all(|(_, act)| matches!(act, Act::Deny | Act::Thanks | Act::Greet | Act::Goodbye))
@@ -128,7 +129,7 @@ fn ordinals(ear: &mut Ear<'_>) {
         let choice = match cue {
             Cue::Last => Choice::Last,
             Cue::None if listing || !ear.context.told.is_empty() => Choice::None,
-            Cue::Other => Choice::Other,
+            Cue::Other if !ear.any(is_value) => Choice::Other,
             _ => continue,
         };
         ear.act(at, end, Act::Choose { choice });
@@ -169,6 +170,8 @@ fn simple(ear: &mut Ear<'_>, at: usize, cue: Cue) {
         Cue::Total => ask(Topic::Total),
         Cue::DeliveryTerms => ask(Topic::DeliveryTerms),
         Cue::Payments => ask(Topic::Payments),
+        // "Какая разница" to the question for a name asks for no difference.
+        Cue::Difference if ear.asked(|q| matches!(q, Question::Name | Question::Phone)) => Act::Withhold,
         Cue::Difference => ask(Topic::Difference),
         Cue::Others => ask(Topic::Others),
         Cue::Assortment => ask(Topic::Assortment),
@@ -177,6 +180,7 @@ fn simple(ear: &mut Ear<'_>, at: usize, cue: Cue) {
         Cue::Summary => ask(Topic::Summary),
         Cue::Discount => ask(Topic::Discount),
         Cue::WantsToOrder => Act::WantsToOrder,
+        Cue::Withhold if !ear.context.told.is_empty() && says(ear, 0..ear.words.len(), &["разниц"]) => ask(Topic::Difference),
         Cue::Withhold => Act::Withhold,
         _ => return,
     };
@@ -185,21 +189,26 @@ fn simple(ear: &mut Ear<'_>, at: usize, cue: Cue) {
 
 /// What was heard wrong, by the words beside.
 fn wrong(ear: &Ear<'_>, at: usize) -> Target {
-    let near = at.saturating_sub(3)..(at + 5).min(ear.words.len());
-    let says = |stems: &[&str]| {
-        ear.words[near.clone()].iter().any(|word| stems.iter().any(|stem| word.starts_with(stem)))
-    };
-    match () {
-        () if says(&["адрес", "дом", "улиц", "квартир", "address", "street", "house"]) => {
-            Target::Address
-        }
-        () if says(&["город", "city"]) => Target::City,
-        () if says(&["имя", "фамили", "name"]) => Target::Name,
-        () if says(&["количеств", "quantity"]) => Target::Quantity,
-        () if says(&["оплат", "pay"]) => Target::Payment,
-        () if says(&["товар", "размер", "size", "product"]) => Target::Goods,
-        () => Target::Something,
-    }
+    named_target(ear, at.saturating_sub(3)..(at + 5).min(ear.words.len())).unwrap_or(Target::Something)
+}
+
+fn says(ear: &Ear<'_>, near: std::ops::Range<usize>, stems: &[&str]) -> bool {
+    ear.words[near].iter().any(|word| stems.iter().any(|stem| word.starts_with(stem)))
+}
+
+/// What of an order is named in these words.
+fn named_target(ear: &Ear<'_>, near: std::ops::Range<usize>) -> Option<Target> {
+    let named: &[(&[&str], Target)] = &[
+        (&["адрес", "дом", "улиц", "квартир", "address", "street", "house"], Target::Address),
+        (&["город", "city"], Target::City),
+        (&["имя", "фамили", "name"], Target::Name),
+        (&["количеств", "сколько", "quantity", "amount"], Target::Quantity),
+        (&["оплат", "pay"], Target::Payment),
+        (&["товар", "размер", "марк", "size", "product", "goods", "item"], Target::Goods),
+        (&["пункт", "point"], Target::Point),
+        (&["доставк", "самовывоз", "delivery", "pickup"], Target::Method),
+    ];
+    named.iter().find(|(stems, _)| says(ear, near.clone(), stems)).map(|(_, target)| *target)
 }
 
 /// Whether an act brings a value with it.
@@ -267,6 +276,24 @@ fn leftovers(ear: &mut Ear<'_>) {
     if wants && !said && !ear.context.ordering {
         let at = (0..ear.words.len()).find(|at| ear.cue(*at) == Some(Cue::Want)).unwrap_or(0);
         ear.acts.push((at, Act::WantsToOrder));
+    }
+    if wants && !said && ear.context.ordering && !ear.any(|act| matches!(act, Act::Affirm)) {
+        ear.acts.push((0, Act::Affirm));
+    }
+    // "Без" to "with or without?": the no of one word.
+    if ear.acts.is_empty() && ear.words.len() == 1 && ear.cue(0) == Some(Cue::Not) {
+        ear.acts.push((0, Act::Deny));
+    }
+    if ear.asked(|q| *q == Question::Change) && !ear.any(|act| is_value(act) || matches!(act, Act::Change { .. })) {
+        let all = 0..ear.words.len();
+        if let Some(target) = named_target(ear, all.clone()) {
+            for at in all {
+                if says(ear, at..at + 1, &["адрес", "количеств", "имя", "фамил", "товар", "пункт", "address", "name", "quantity", "point"]) {
+                    ear.take(at, at + 1);
+                }
+            }
+            ear.acts.push((0, Act::Change { target }));
+        }
     }
     let kept = ear.has_cue(|cue| cue == Cue::Keep);
     if kept && ear.any(|act| matches!(act, Act::Affirm)) {

@@ -161,3 +161,80 @@ fn utterances_held_out_are_mostly_right() {
     println!("held out: {} of {count} right\n{}", count - wrong.len(), wrong.join("\n"));
     assert!((count - wrong.len()) * 100 >= count * 60, "{} of {count} wrong", wrong.len());
 }
+
+#[test]
+fn no_utterance_is_too_strange() {
+    let all: Vec<String> = ["goods", "answers", "talk"]
+        .iter()
+        .zip([include_str!("tests/goods.txt"), include_str!("tests/answers.txt"), include_str!("tests/talk.txt")])
+        .flat_map(|(_, table)| table.lines())
+        .filter_map(|line| line.split('|').nth(1))
+        .flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        .chain(["٣", "\u{301}", "¿", "99999999999999999999", "0", "-", "'", "205/55R16", "ß", "İ"].map(str::to_owned))
+        .collect();
+    let contexts = ["t", "t ?quantity line ordering", "t ?choice told", "f ?extra:note ordering", "p ?attribute:dose", "t ?street ordering",
+        "t ?house ordering", "t ?name ordering", "t ?which_order", "t ?phone", "t ?code", "t ?point points", "t ?city ordering", "t ?change ordering", "f ?name", "p"];
+    // A walk through all words in an order that is always the same.
+    let mut state = 1_u64;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap_or(0) % below
+    };
+    for round in 0..1500 {
+        let count = next(14);
+        let text: Vec<&str> = (0..count).map(|_| all[next(all.len())].as_str()).collect();
+        let (_, understood) = acts(contexts[round % contexts.len()], &text.join(" "));
+        assert!(understood.explained <= understood.words, "{text:?}");
+    }
+}
+
+#[test]
+fn what_goes_on_for_ever_is_bounded() {
+    for word in ["ну ", "да ", "четыре ", "шины ", "не ", "улица ", "слон "] {
+        let (_, understood) = acts("t ?street ordering", &word.repeat(10_000));
+        assert!(understood.acts.len() < 250 && understood.coverage_permille() < 100, "{word}: {}", understood.acts.len());
+    }
+}
+
+#[test]
+fn words_that_nothing_explains_lower_the_coverage() {
+    for (text, least, most) in [
+        ("мне нужны четыре зимние шины нокиан", 1000, 1000),
+        ("здравствуйте девушка скажите пожалуйста до скольки вы работаете", 1000, 1000),
+        ("абракадабра сепульки", 0, 0),
+        ("нет, девушка, вы послушайте", 1000, 1000),
+        ("позвонили компанию рога копыта наш менеджер свяжется", 0, 500),
+        ("доставка в москву на улицу ленина дом пять квартира три", 1000, 1000),
+        ("i need four winter nokian tires", 1000, 1000),
+    ] {
+        let (_, understood) = acts("t", text);
+        let share = understood.coverage_permille();
+        assert!((least..=most).contains(&share), "{text}: {share} {understood:?}");
+    }
+}
+
+/// Prints the time of a sentence; run it in release to see the figure that counts.
+#[test]
+fn a_sentence_is_understood_quickly() {
+    let table = [include_str!("tests/goods.txt"), include_str!("tests/answers.txt"), include_str!("tests/talk.txt")].concat();
+    let texts: Vec<&str> = table.lines().filter_map(|line| line.split('|').nth(1)).collect();
+    let context = Context {
+        language: Language::Russian,
+        shop: &PHARMACY,
+        asked: None,
+        told: &[],
+        points: &[],
+        line: None,
+        ordering: true,
+    };
+    let mut micros: Vec<u128> = texts
+        .iter()
+        .map(|text| {
+            let begin = std::time::Instant::now();
+            let _ = understand(text, &context);
+            begin.elapsed().as_micros()
+        })
+        .collect();
+    micros.sort_unstable();
+    println!("median {} us, p99 {} us", micros[micros.len() / 2], micros[micros.len() * 99 / 100]);
+}

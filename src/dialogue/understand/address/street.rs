@@ -5,7 +5,7 @@ use super::super::super::question::Question;
 use super::super::Ear;
 use super::super::phrases::Cue;
 use super::super::word::capitalised;
-use super::{house_tail, is_name_word, label};
+use super::{house_tail, is_name_word, joined, label};
 
 const MONTHS: &[&str] = &[
     "января",
@@ -125,12 +125,8 @@ fn named_by_kind(ear: &Ear<'_>, marker: usize) -> Option<(String, usize, usize)>
         *word = capitalised(word);
     }
     let mut prefix = String::new();
-    if let Some(number) = ear.numbers.iter().find(|n| n.ordinal && n.at.end == from) {
-        prefix = capitalised(&nominative(&ear.words[number.at.clone()].join(" "), feminine, true)) + " ";
-        from = number.at.start;
-    } else if let Some((typed, start)) = typed_ordinal_before(ear, from) {
-        prefix = format!("{typed} ");
-        from = start;
+    if let Some((said, start)) = ordinal_before(ear, from, feminine) {
+        (prefix, from) = (said, start);
     }
     Some((format!("{kind_name} {prefix}{}", name.join(" ")), from, marker + 1))
 }
@@ -176,6 +172,15 @@ fn name_from(ear: &Ear<'_>, from: usize, feminine: bool) -> (Vec<String>, usize)
     (name, at)
 }
 
+/// An ordinal that belongs to the name behind it: "первая", "1-я".
+fn ordinal_before(ear: &Ear<'_>, from: usize, feminine: bool) -> Option<(String, usize)> {
+    if let Some(number) = ear.numbers.iter().find(|n| n.ordinal && n.at.end == from) {
+        let said = nominative(&ear.words[number.at.clone()].join(" "), feminine, true);
+        return Some((capitalised(&said) + " ", number.at.start));
+    }
+    typed_ordinal_before(ear, from).map(|(typed, start)| (format!("{typed} "), start))
+}
+
 fn typed_ordinal_before(ear: &Ear<'_>, from: usize) -> Option<(String, usize)> {
     let suffix = ear.word(from.checked_sub(1)?);
     let number = ear.numbers.iter().find(|n| n.at.end + 1 == from)?;
@@ -187,9 +192,11 @@ fn named_before_house(ear: &Ear<'_>, asked: bool, begin: Option<usize>) -> Optio
     let house = (0..ear.words.len()).find(|at| matches!(ear.word(*at), "дом" | "д") && ear.is_taken(*at));
     if let (Some(house), Some(_)) = (house, begin) {
         let (from, to) = ending_at(ear, house)?;
-        let named = ear.words[from..to]
-            .iter()
-            .all(|w| ear.context.shop.lexicon.term_at(std::slice::from_ref(w), 0).is_none());
+        let named = ear.words[from..to].iter().all(|w| ear.context.shop.lexicon.term_at(std::slice::from_ref(w), 0).is_none());
+        if let Some((prefix, start)) = ordinal_before(ear, from, true) {
+            let name = joined(&ear.words[from..to]);
+            return named.then(|| (format!("улица {prefix}{name}"), start, to));
+        }
         return named.then(|| (street_of(&ear.words[from..to]), from, to));
     }
     // "1-я Тверская", "восьмого марта двенадцать", "ленина".

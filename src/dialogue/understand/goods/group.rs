@@ -103,7 +103,6 @@ impl Reader<'_, '_> {
     /// Puts the thing at hand down.
     pub(super) fn close(&mut self) {
         let mut group = std::mem::take(&mut self.group);
-        self.article = false;
         self.instead = false;
         group.choosing = self.choosing;
         let unknown = std::mem::take(&mut group.unknown);
@@ -137,6 +136,12 @@ impl Reader<'_, '_> {
         let next = tokens[at + 1..].iter().find(|t| !matches!(t.what, What::Filler));
         let counts_next = next.is_some_and(|t| matches!(t.what, What::Term(_)))
             || next.is_some_and(|t| matches!(t.what, What::Unit(_))) && self.joined;
+        // "Букет из пятнадцати роз": the bouquet is no thing of its own.
+        let packed = self.group.packing && self.group.count.is_none() && self.group.what.with.len() == 1 && !self.joined;
+        let led = tokens[at].from.checked_sub(1).is_some_and(|at| matches!(self.ear.word(at), "из" | "с" | "of" | "with"));
+        if packed && led {
+            self.group.what.with.clear();
+        }
         let has_goods = self.group.describes();
         if self.group.count.is_some() || has_goods && (counts_next || self.joined) {
             if self.repaired && self.group.count.is_some() && !counts_next {
@@ -164,7 +169,7 @@ impl Reader<'_, '_> {
         }
         self.group.more |= self.mode == Mode::Add;
         self.group.count = Some(count);
-        (self.joined, self.repaired) = (false, false);
+        (self.joined, self.repaired, self.article) = (false, false, false);
     }
 
     /// `десяток`, `пару`, `dozen`: by itself, or counted by the number before.
@@ -194,7 +199,8 @@ impl Reader<'_, '_> {
         if self.group.mode == Mode::Mention {
             self.group.mode = self.mode;
         }
-        if self.group.count.is_none() && (self.article || super::singular(self.ear.word(token.from))) {
+        let article = std::mem::take(&mut self.article);
+        if self.group.count.is_none() && (article || super::singular(self.ear.word(token.from))) {
             self.group.count = Some(1);
         }
         self.group.units = units;

@@ -16,15 +16,15 @@ pub(super) fn share(shop: &Shop, groups: &mut [Group]) {
         let next = next.filter(|next| takes(next) && next.what.with.iter().any(is_head));
         let before = at.checked_sub(1).map(|at| &groups[at]).filter(|before| takes(before));
         let from: Vec<Term> = match (before, next) {
-            (Some(before), _)
-                if before.what.with.iter().any(|term| term.key == KIND || bare && is_head(term)) =>
-            {
+            (Some(before), _) if groups[at].choosing || before.what.with.iter().any(|term| term.key == KIND || bare && is_head(term)) => {
                 before.what.with.clone()
             }
             (_, Some(next)) => next.what.with.clone(),
             _ => continue,
         };
-        let shared = from.into_iter().filter(|term| term.key == KIND || bare && is_head(term));
+        // Of things to choose from all else is the same: "зимние тойо или нокиан".
+        let all = groups[at].choosing;
+        let shared = from.into_iter().filter(|term| all || term.key == KIND || bare && is_head(term));
         for term in shared {
             let mut what = groups[at].what.clone();
             what.with.push(term.clone());

@@ -7,8 +7,8 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     (
         Cue::Want,
         "(я) хочу (бы) (заказать|купить|взять|приобрести|оформить); (я) хотел* (бы) (заказать|купить|взять|приобрести|оформить); (мне) (бы) хотелось (бы) (заказать|купить|взять|приобрести); (мне) нужен|нужна|нужны (будет|будут); (мне) нужно (заказать|купить|взять); (мне) надо (заказать|купить|взять) (бы); мне бы; \
-         дайте (мне); возьму; беру; (давайте) возьмем; (я) (бы) взял* (бы); (я) (бы) заказал* (бы); заказать; купить; закажу; заказываю; приобрести; закажите; взять; куплю; ищу; (мне) требуется|требуются; (меня) интересует|интересуют; оформите (мне) (заказ); подберите (мне); буду брать; отложите; запишите мне; отпустите; \
-         (i) need (to) (order|buy|get); (i) want (to) (order|buy|get|have); (i) would like (to) (order|buy|get|have); id like (to) (order|buy|get|have); ill take|have|get; i will take|have; give me; (can|could|may) i (have|get|order|buy) (please); looking for; (i) (am|im) looking for; lets take|get|have; order me; get me; buy; purchase; well take; id love; put me down for; (im) interested in; lets go with; ill go with; go with",
+         дайте (мне); возьму (его|ее|их|эту|этот|эти); беру (его|ее|их|эту|этот|эти); хочу; надо; нужно; покупаю; (давайте) возьмем; (я) (бы) взял* (бы); (я) (бы) заказал* (бы); заказать; купить; закажу; заказываю; приобрести; закажите; взять; куплю; ищу; (мне) требуется|требуются; (меня) интересует|интересуют; оформите (мне) (заказ); подберите (мне); буду брать; отложите; запишите мне; отпустите; \
+         (i) need (to) (order|buy|get); (i) want (to) (order|buy|get|have); (i) would like (to) (order|buy|get|have); id like (to) (order|buy|get|have); ill take|have|get (it|them|that|this|those); i want it; i will take|have; give me; can|could|may i have|get|order|buy (please); looking for; (i) (am|im) looking for; lets take|get|have; order me; get me; buy; purchase; well take; id love; put me down for; (im) interested in; lets go with; ill go with; go with",
     ),
     (
         Cue::WantsToOrder,
@@ -33,13 +33,13 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Inquire,
-        "есть (ли) (у вас|вас) (в) (наличии) (что) (нибудь|то); (а) (у вас) есть (ли) (в) (наличии) (что) (нибудь|то); у вас (имеются|имеется|бывают|продаются|продается|есть) (в) (наличии) (что) (нибудь|то); имеются (ли); имеется (ли); есть в продаже; бывают; продаются; продается; (вы) продаете; покажите; какие (есть|бывают) (у) (вас); что (есть|посоветуете|порекомендуете) (из); посоветуйте; порекомендуйте; что нибудь; чего нибудь; расскажите (про|о|об); \
+        "есть (ли) (у вас|вас) (в) (наличии) (что) (нибудь|то); (а) (у вас) есть (ли) (в) (наличии) (что) (нибудь|то); у вас (имеются|имеется|бывают|продаются|продается|есть) (в) (наличии) (что) (нибудь|то); имеются (ли); имеется (ли); есть в продаже; бывают; продаются; продается; (вы) продаете; покажите; какие (есть|бывают) (у) (вас); что есть|посоветуете|порекомендуете (из); посоветуйте; порекомендуйте; что нибудь; чего нибудь; расскажите (про|о|об); \
          do you (have|sell|stock|carry) (any|anything|some); have you (got) (any|anything|some); have you got (any|anything|some); is there (any|a|anything); are there (any); got any; show me; (is|are) _ available; tell me about; what (kind|kinds|sort) of; anything; looking at",
     ),
     (
         Cue::Remove,
         "убер*; убрать; уберите (пожалуйста|еще|совсем); удалите; вычеркните; исключите; выкиньте; уберем; убираем; минус; снимите; вычеркнуть; удалить; уберите из (заказа|корзины); откажусь от; отказываюсь от; \
-         remove; take (off|out|away); take (it|them) (off|out); delete; drop; leave out; get rid of; without the; skip the; cancel the; scratch the; minus; no more",
+         remove; take off|out|away; take it|them off|out; delete; drop; leave out; get rid of; without the; skip the; cancel the; scratch the; minus; no more",
     ),
     (
         Cue::NotWanted,
@@ -62,7 +62,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Extreme(Extreme::Cheapest),
-        "(самы*|самую|самое|самого|самых) дешев*; (самы*|самую|самое|самого|самых) недорог*; (самы*|самую|самое|самого|самых) бюджетн*; наиболее дешев*; дешевле всего; дешевле всех; (ту|тот|та|то|те|той|того) (которая|который|что|которую|которые) (по) дешевле|подешевле; что подешевле из; \
+        "[самы*|самую|самое|самого|самых|наиболее] [дешев*|недорог*|бюджетн*]; недорог*; бюджетн*; наиболее дешев*; дешевле всего; дешевле всех; [ту|тот|та|то|те|той|того] (которая|который|что|которую|которые|где) (по) дешевле|подешевле; что подешевле из; \
          (the) cheapest (one|ones|of|option) (them|these|those); (the) least expensive (one|ones); (the) lowest price; (the) cheaper one; the one thats cheaper; budget (ones|one|option)",
     ),
     (
@@ -95,11 +95,8 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
         Cue::PriceIs,
         "(тот|та|ту|те|того|той) (который|которая|которую|которые|что) за; (тот|та|ту|те|того) за; (тот|та|ту|те) (который|которая|что|которые|которую) стоит|стоят; за; по цене; по; the one for; the one that costs|is; (that|which) costs; the one at; one for; at; for",
     ),
-    (
-        Cue::Currency,
-        "рубл*; руб; р; доллар*; dollars; dollar; bucks; rubles; roubles; ruble; usd; евро; euros; euro; тенге",
-    ),
-    (Cue::And, "и; плюс; а; and; да и; с; with; ну и; но; but"),
+    (Cue::Currency, "рубл*; руб; р; доллар*; dollars; dollar; bucks; rubles; roubles; ruble; usd; евро; euros; euro; тенге"),
+    (Cue::And, "и; плюс; а; and; с; with; ну и; но; but"),
     (Cue::Or, "или; либо; or"),
     (
         Cue::That,
@@ -129,9 +126,9 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Filler,
-        "штук (по); вот эти; вот это; вот эту; какие то; какую то; какой то; что то; что нибудь; машину; на машину; для машины; \
+        "штук (по); вот эти; вот это; вот эту; какие то; какую то; какой то; что то; машину; на машину; для машины; \
          тогда вот; как бы; то есть; так сказать; ну вот; в общем; по моему; на всякий случай; в принципе; скорее всего; может быть; \
-         вы знаете; вы понимаете; дело в том что; я думаю; мне кажется; я звоню; звоню вам; хотел* узнать; хочу узнать; хотел* спросить; можно узнать; хочу спросить; \
+         (я) хочу|хотел* (бы) узнать|спросить|уточнить; я звоню узнать; вы знаете; вы понимаете; дело в том что; я думаю; мне кажется; я звоню; звоню вам; хотел* узнать; хочу узнать; хотел* спросить; можно узнать; хочу спросить; \
          скажите пожалуйста; подскажите пожалуйста; будьте добры; если можно; не могли бы вы; можно ли; можете ли; \
          i was wondering; i would like to know; could you tell me; can you tell me; you know; i think; i guess; i mean; lets see; \
          i am calling; im calling; by the way; if possible; would you; could you; can you; as well; a bit; a little; quick question; for my car; my car",

@@ -7,19 +7,19 @@ use crate::orders::PaymentMethod;
 pub(super) const PHRASES: &[(Cue, &str)] = &[
     (
         Cue::Person,
-        "(живого|живой|нормального) оператор*; (позовите|позови|дайте|соедин*|переключ*|переведите) (меня|мне) (пожалуйста) (с|со|на|к) (живым|живого|живой|настоящ*|нормальн*) [оператор*|человек*|менеджер*|сотрудник*|специалист*|консультант*|продавц*|администратор*]; \
+        "(живого|живой|нормального) оператор*; [позовите|позови|дайте|соедин*|переключ*|переведите|нужен] (меня|мне) (пожалуйста) (с|со|на|к) (живым|живого|живой|настоящ*|нормальн*) [оператор*|человек*|менеджер*|сотрудник*|специалист*|консультант*|продавц*|администратор*]; \
          живой человек; живого человека; с живым человеком (поговорить|говорить); [соедин*|переключ*|переведите] (меня|пожалуйста) (с|на) (кем|кого) (нибудь|то); позовите (кого) (нибудь); \
          [хочу|можно|могу|мне] (поговорить|говорить) с (живым) [человеком|кем|оператором|менеджером|специалистом|сотрудником|консультантом]; \
          не хочу (говорить|разговаривать) с роботом; не буду (говорить|разговаривать) с роботом; с роботом (говорить|разговаривать) не (хочу|буду); менеджера; менеджер (нужен|пожалуйста); \
          поговорить с (живым) человеком|оператором|менеджером; \
-         operator; representative; (a) (real|live) person; human being; (a|speak|talk|let|get) (me|to|with) (speak|talk) (to|with) (a|an|the|your) (real|live|actual) person|human|manager|operator|agent|representative|someone|somebody; \
+         operator; representative; (a) real|live person; human being; [speak|talk|let|get] (me|to|with) (speak|talk) (to|with) (a|an|the|your) (real|live|actual) person|human|manager|operator|agent|representative|someone|somebody; (a) person; manager; \
          put me through (to) (someone|somebody|a|an|the) (person|operator|human|manager); transfer me (to) (a|an|the|someone) (person|operator|human|manager|agent); customer service; \
          speak|talk to (a|an|the|your) (real|live) someone|somebody|person|human|manager|agent|representative|operator; human (please); agent (please); get me a human|person|manager",
     ),
     (
         Cue::Keep,
         "оператор* не (надо|нужно|нужен); не (надо|нужно|нужен) оператор*; не (надо) соединя*; не соединяйте (меня) (с) (оператором); без оператор*; не переключайте; (не) (хочу) (с) оператором не (хочу|надо|буду); \
-         (i) (dont) (need|want) no operator; (i) dont need (an|the|a) operator|person|human; (i) dont want (an|the|a) operator|person|human; dont transfer (me); dont put me through; dont connect me",
+         no operator; (i) dont need (an|the|a) operator|person|human; (i) dont want (an|the|a) operator|person|human; dont transfer (me); dont put me through; dont connect me",
     ),
     (Cue::Keep, "оператор связи; оператор сказал*; оператор обещал*; оператор мне"),
     (
@@ -31,7 +31,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     (
         Cue::Pickup,
         "самовывоз*; (я) (лучше) (сам|сама|сами) (подъеду|приеду|заеду|подойду) (и) (сам|сама) заберу|заберем; (я) (лучше) (сам|сама|сами) подъеду|приеду|заеду|подойду (заберу|сам|сама|за) (ним|ней|ними); (я) (лучше) сам|сама|сами заберу|заберем; заберу (сам|сама|его|ее|их|оттуда); заберем; забираю; забрать (сам*); сам забирать буду; \
-         из (магазина|пункта) (выдачи|самовывоза) (заберу); из магазина; в магазине заберу; со склада; \
+         из магазина|пункта (выдачи|самовывоза) (заберу); из магазина; в магазине заберу; со склада; \
          pickup; pick up; pick (it|them|that) up; (ill|i|we|well|will) (will|come|to|can) (and|to) (come) (and|to) pick it|them up (myself); (ill|i|we|well|will) (will|come|can) (and|to) (come) (and|to) collect (it|them) (myself|ourselves); collect (it|them) (myself); self pickup; \
          in store pickup; store pickup; come and get it; ill come for it; pick it up myself; get it myself",
     ),
@@ -58,7 +58,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     (
         Cue::OtherPayment,
         "(банковским) перевод*; в кредит; кредит*; в рассрочк*; рассрочк*; по счету; безнал*; по безналу; частями; долями; бонусами; биткоин*; криптовалют*; криптой; чеком; сертификат*; \
-         bank transfer; (by|wire) wire (transfer); (by|an) invoice; on credit; installments; in installments; instalments; in instalments; paypal; bitcoin; crypto; cheque; (by) check; gift card; apple pay; google pay",
+         bank transfer; (by|wire) wire (transfer); (by|an) invoice; on credit; installments; in installments; instalments; in instalments; paypal; bitcoin; crypto; cheque; by check; gift card; apple pay; google pay",
     ),
     (
         Cue::Filler,
@@ -78,7 +78,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Total,
-        "сколько (с) меня; сколько с меня; общая сумма; сколько (это|будет|все|всё|получается|получится|выйдет|итого) (всего|вместе|итого|все|получается|будет|вышло|выходит) (вместе|получается|выходит|будет|стоит); сколько (всего|итого|вместе|получается|выходит|получится); какая (общая|итоговая|получилась|получается) сумма; какая (там|у) (меня|нас) (общая) сумма; сколько все|всего вместе; сколько это все (стоит|будет|вместе); итого; итого сколько; сколько я (должен|должна); \
+        "сколько (с) меня; сколько с меня; общая сумма; сколько (это|будет|все|всё|получается|получится|выйдет|итого) (всего|вместе|итого|все|получается|будет|вышло|выходит) (вместе|получается|выходит|будет|стоит); сколько (всего|итого|вместе|получается|выходит|получится); какая (общая|итоговая|получилась|получается) сумма; какая (там|у) (меня|нас) (общая) сумма; сколько все|всего вместе; сколько это все (стоит|будет|вместе); итого; итого сколько; total; сколько я (должен|должна); \
          (what|whats) (is|was|s) the total (price|cost|amount|sum|again); (what) total (price|cost|amount|sum); (the) total again; how much is (it|that|everything) (all) (altogether|together|total); how much (altogether|together|[in total]|[all together]|[in all]); how much do i (owe|pay|[have to pay]); how much will (it|everything|that) (all) (be|cost) (altogether|[in total]); what does it (all) come to; whats the (full|total|final) (amount|price|sum); what was the total; how much is everything",
     ),
     (
@@ -89,18 +89,18 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Difference,
-        "(а) чем (они|эти|же|эта|это) (между собой) (отличаются|отличается|отличие|различаются|разнятся) (друг от друга|они|между|друг) (от|собой) (друга|других); в чем (их|же|там|у них) (разница|отличие|отличия|различие); какая (между ними|у них|между|там) (ними) (разница|отличие); чем лучше|хуже; (а) какая (из них) (из) (них) лучше; какие лучше; что лучше; чем первая|первый _ (второй|второго); отличаются чем; почему (такая|они) (разная|разные) цена; \
+        "(а) чем (они|эти|же|эта|это) (между собой) [отличаются|отличается|отличие|различаются|разнятся] (друг от друга|они|между|друг) (от|собой) (друга|других); в чем (их|же|там|у них) [разница|отличие|отличия|различие]; какая (между ними|у них|между|там) (ними) [разница|отличие]; чем лучше|хуже; (а) какая (из них) (из) (них) лучше; какие лучше; что лучше; чем первая|первый _ (второй|второго); отличаются чем; почему (такая|они) разная|разные цена|цены; \
          (whats|[what is]) the difference (between) (them|these|those|the) (two|three); how (do|are) (they|these) (differ|different) (from) (each) (other); what makes them different; which (one) is better; which (one) (do|would) you recommend; what do you recommend; difference between (them|these|the) (two)",
     ),
     (
         Cue::Others,
-        "(а) (какие|что) (еще) (есть|другие|бывают|варианты|остальные) еще (есть|варианты|бывают|что) (есть|бывают|варианты|какие); (а) еще (какие|что) (варианты|есть|то|нибудь) (бывают|есть|варианты); (а) какие еще (есть|варианты|бывают|модели) (есть|варианты|бывают); (а) что еще (есть|можете предложить|посоветуете|предложите) (у вас) (есть); други* вариант*; другие; какие другие; (есть|покажите|назовите|а) (что) (нибудь|то) другое (есть); назовите (остальные|другие|еще); остальные; что нибудь еще (есть); еще варианты; другие модели; покажите другие; есть другие; следующие; дальше; еще какие; \
-         what else (is there|[do you have]|[have you got]) (is) (there); (any) others; any other (options|ones|choices); other (options|ones|choices); what other (options|ones) (do you have|are there); something else; anything else; show me (others|more); more options; next ones; tell me the others; do you have (any) (others|[anything else]|[something else])",
+        "(а) [какие|что] (у вас) (есть|бывают) еще (есть|варианты|бывают|модели|можете предложить|посоветуете|предложите) (у вас) (есть|варианты|бывают); (а) еще [какие|что] (то|нибудь) (варианты|модели|есть) (бывают|есть|варианты); други* вариант*; другие; какие другие; (есть|покажите|назовите|а) (что) (нибудь|то) другое (есть); назовите (остальные|другие|еще); остальные; что нибудь еще (есть); еще варианты; другие модели; покажите другие; есть другие; следующие; дальше; еще какие; \
+         what else (is there|do you have|have you got); any others; others; any other (options|ones|choices); other (options|ones|choices); what other (options|ones) (do you have|are there); something else; anything else; show me (others|more); more options; next ones; tell me the others; do you have (any) [others|anything else|something else]",
     ),
     (
         Cue::Assortment,
         "что (у вас) (вообще) (в) (продаже) (имеется|есть|бывает) (в) (наличии|продаже|ассортименте) (есть|имеется); что (у вас|вы) (вообще) (продаете|есть|имеется|торгуете|предлагаете); что у вас (вообще) (есть|продается|бывает|имеется|можно) (купить|заказать) (в) (наличии|продаже|ассортименте) (имеется|есть); что вы (вообще) (продаете|предлагаете) (тут|у вас); чем (вы) торгуете; какой (у вас) (есть) ассортимент; ассортимент; какие (у вас) (есть) (товары|марки|бренды|фирмы|виды|производители) (есть); какие (товары|марки|бренды|виды) у вас (есть); что можно (у вас) (купить|заказать); \
-         what do you (have|sell|offer|stock|carry) (there|in) (stock); what have you got; what (products|goods|brands|kinds) (do you have|are there) (do) (you) (have|sell); what can i (buy|order); what is there; what are you selling; whats (available|[in stock])",
+         what do you have|sell|offer|stock|carry (there|in) (stock); what have you got; what products|goods|brands|kinds (of) (goods) (do you have|are there|do you sell); what can i (buy|order); what is there; what are you selling; whats (available|[in stock])",
     ),
     (
         Cue::Stock,
@@ -109,7 +109,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Points,
-        "где (можно) (у вас|ваш|их|его|ее) (можно|пункт|будет) (самовывоз*|забрать|самому) (забрать|пункт|их|его) (самовывоза|выдачи); где (у вас|ваш|ваши) (находится) (пункт*) (самовывоз*|выдачи); откуда (можно) (забрать|забирать); где (я) (могу|смогу|можно) (его|их|ее|это|заказ) (забрать|получить) (его|их|ее|заказ); какие (есть) (у вас) (есть) пункты (самовывоза|выдачи); пункт* (самовывоза|выдачи) (где|какие|есть) (у) (вас) (есть); куда (ехать|подъехать|приехать) (забирать|за); адрес* (пункт*|самовывоз*) (самовывоз*|выдачи); \
+        "где (можно) (у вас|ваш|их|его|ее) (можно|пункт|будет) (самовывоз*|забрать|самому) (забрать|пункт|их|его) (самовывоза|выдачи); где (у вас|ваш|ваши) (находится) (пункт*) (самовывоз*|выдачи); откуда (можно) (забрать|забирать); где (я) (могу|смогу|можно) (его|их|ее|это|заказ) (забрать|получить) (его|их|ее|заказ); какие (есть) (у вас) (есть) пункты (самовывоза|выдачи); пункты самовывоза|выдачи; пункт* самовывоза|выдачи (где|какие|есть) (у) (вас) (есть); куда (ехать|подъехать|приехать) (забирать|за); адрес* (пункт*|самовывоз*) (самовывоз*|выдачи); \
          where (can|do|could|should) i (pick|collect|get) (it|them|that) (up|from); where is (the|your) (pickup|collection) (point|place|location); where are (the|your) (pickup|collection) points; pickup points; pick up points; what|which (pickup|collection) points|places|locations (do you have|are there)",
     ),
     (
@@ -124,24 +124,24 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Name,
-        "меня зовут; (это) (мое|моё) имя; (на|мое|моё) имя; (на|моя) фамилия|фамилию; зовут меня; (оформите|оформляйте|оформить|запишите|записывайте|запиши|пишите|поставьте|заказ|сделайте|пиши) (заказ|его|мой|это|все|пожалуйста|просто) (заказ|его|пожалуйста) на [имя|фамилию]; \
-         (оформите|оформляйте|оформить|оформим|запишите|записывайте|запишем|делайте) (заказ|его|мой|это|все|пожалуйста|просто|меня|давайте) (заказ|его|пожалуйста|просто) на; заказ (будет) на; [запишите|записывайте|пишите] (меня|заказ|просто|пожалуйста|там) (просто|как); получатель|заказчик (будет|это); \
-         my name (is|s); my names; the name (is|s); (put|place|make|book) (it|[the order]|this|that) under (the) (name) (of); (put|place|make|book) (it|[the order]|this|that) (down) (in|to|for) the name (of); under (the) (name) (of); in the name of; (the) (last|first|full) name (is); call me; names",
+        "меня зовут; имя; (это) мое имя; на|мое имя; фамилия; (на|моя) фамилия|фамилию; зовут меня; (оформите|оформляйте|оформить|запишите|записывайте|запиши|пишите|поставьте|заказ|сделайте|пиши) (заказ|его|мой|это|все|пожалуйста|просто) (заказ|его|пожалуйста) на [имя|фамилию]; \
+         [оформите|оформляйте|оформить|оформим|запишите|записывайте|запишем|делайте|пишите|поставьте] (заказ|его|мой|это|все|пожалуйста|просто|меня|давайте) (заказ|его|пожалуйста|просто) на; заказ (будет) на; [запишите|записывайте|пишите] (меня|заказ|просто|пожалуйста|там) (просто|как); получатель; заказчик; получатель|заказчик (будет|это); \
+         my name (is|s); my names; the name (is|s); (put|place|make|book) (it|[the order]|this|that) under the name (of); (put|place|make|book) (it|[the order]|this|that) (down) (in|to|for) the name (of); under the name (of); put|place|make|book (it|the order|this|that) under (the name) (of); in the name of; (the) (last|first|full) name (is); call me; names",
     ),
     (Cue::NameIs, "на; это; я; this is; its; im; it is; for"),
     (
         Cue::Withhold,
         "какая (вам) разница; не скажу; не буду говорить|называть|представляться; без имени; (а) зачем (вам|оно|это) (мое|моё|вам|нужно|знать) (имя|номер|телефон|это|адрес); не хочу (говорить|называть|представляться); не важно какое имя; имя не важно; не ваше дело; это секрет; (это) [необязательно|не обязательно]; анонимно; можно без (имени|этого); \
-         (i) (would|d|id|i) rather not (say); none of your business; why do you need (it|that|[my name]|[to know]); (i) (dont) want to (say|give|tell) (you) (it|that|[my name]); i (wont|will not) (say|tell) (you); no name; without (a) name; anonymous; it doesnt matter what my name is; prefer not to say; id prefer not to; not telling",
+         (i) (would|d|id|i) rather not (say); none of your business; why do you need (it|that|[my name]|[to know]); (i) dont want to say|give|tell (you) (it|that|[my name]); i (wont|will not) (say|tell) (you); no name; without (a) name; anonymous; it doesnt matter what my name is; prefer not to say; id prefer not to; not telling",
     ),
     (
         Cue::Phone,
-        "[мой|мой контактный|контактный|вот|запишите] [номер|телефон] (телефона|мой); номер телефона; (мой) телефон; (мой) номер; позвоните|перезвоните (мне) (на|по) (номер*|телефон*); \
+        "[мой|мой контактный|контактный|вот|запишите] [номер|телефон] (телефона|мой); номер телефона; (мой) телефон; мой номер; позвоните|перезвоните (мне) (на|по) (номер*|телефон*); \
          my (phone|telephone|mobile|cell|contact) number (is); my number (is); (my) phone number (is); my phone|telephone|mobile (is); call me (back) (at|on); number is; reach me (at|on)",
     ),
     (
         Cue::Change(Target::Address),
-        "[измен*|поменя*|исправ*|смен*|друг*|нов*] (мне|пожалуйста) (мой) адрес* (доставки) (другой|другая|неправильн*|неверн*|не тот|измен*|поменя*); не туда; не тот адрес; адрес не (тот|такой|верный|правильный); change (the|my) (delivery) address; (a) different address; wrong address; (the) address is wrong; another address; new address",
+        "[измен*|поменя*|исправ*|смен*|друг*|нов*] (мне|пожалуйста) (мой) адрес* (доставки) (другой|другая|неправильн*|неверн*|не тот|измен*|поменя*); адрес (доставки) [другой|другая|неправильн*|неверн*|не тот|изменился]; не туда; не тот адрес; адрес не (тот|такой|верный|правильный); change (the|my) (delivery) address; (a) different address; wrong address; (the) address is wrong; another address; new address",
     ),
     (
         Cue::Change(Target::City),
@@ -173,6 +173,6 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Change(Target::Something),
-        "(хочу|надо|нужно|можно|давайте) (кое) (что) (то) измен* (заказ|кое) (что); (хочу|надо|нужно|можно|давайте) поменять (кое) (что) (заказ); измен* (в) (заказ*|нем); есть ошибка; тут ошибка; ошибка (в) (заказе); вы ошиблись; не все верно; не все правильно; (i) (want|need|would|like|id) (to) (like) (to) change (something|[my order]|[the order]|it); theres a mistake; something is wrong; not everything is (right|correct); change something; i need to change something",
+        "(я) хочу изменить (мой) заказ; (хочу|надо|нужно|можно|давайте) (кое) (что) (то) измен* (заказ|кое) (что); (хочу|надо|нужно|можно|давайте) поменять (кое) (что) (заказ); измен* (в) (заказ*|нем); есть ошибка; тут ошибка; ошибка (в) (заказе); вы ошиблись; не все верно; не все правильно; (i) (want|need|would|like|id) (to) (like) (to) change (something|[my order]|[the order]|it); theres a mistake; something is wrong; not everything is (right|correct); change something; i need to change something",
     ),
 ];

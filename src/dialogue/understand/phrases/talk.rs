@@ -19,11 +19,11 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Weak,
-        "хорошо; отлично; прекрасно; замечательно; давайте; давай; ладно; нормально; пойдет; идет; можно; ок; окей; беру; \
-         ну давайте; да ладно; беру его|ее|их|эту|этот|эти; заказываю; покупаю; продолжайте; записывайте; делайте; \
-         пусть будет так; пусть так; супер; класс; нравится; мне нравится; хочу; буду; надо; нужно; \
+        "хорошо; отлично; прекрасно; замечательно; давайте; давай; ладно; нормально; пойдет; идет; можно; ок; окей; \
+         ну давайте; да ладно; продолжайте; записывайте; делайте; \
+         пусть будет так; пусть так; супер; класс; нравится; мне нравится; буду; \
          sure; ok; okay; fine; thats fine; alright; [all right]; good; very good; great; perfect; right; all good; \
-         ill take it|them|that|this|those; i will take it|them|that; cool; works (for me); that works; not bad; i want it; \
+         cool; works (for me); that works; not bad; \
          lets go; why not",
     ),
     (
@@ -163,19 +163,19 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
          отмен*|аннулир* (мой|мои|мне) [прошл*|предыдущ*|стар*|вчерашн*]; \
          отмен*|измен*|аннулир* (мой|мои) заказ* номер; отмен*|измен*|аннулир* заказ* который [я|мы] _; \
          отмен*|измен*|аннулир* заказ* котор* (уже) сделал*; измен* (мой) сделанный заказ; \
-         измен*|поменя* в [моем|прошлом|вчерашнем] заказе; хочу изменить (мой) заказ; \
+         измен*|поменя* в [моем|прошлом|вчерашнем] заказе; \
          cancel|change|drop|delete (my|the|that) (very) first|second|third|last|latest|previous|old|other|earlier|yesterdays (order|one) (number); \
          cancel|change (my|the) order number; cancel the order i placed|made (yesterday|before|earlier|[last week]); \
          cancel an order (number); change an order (number); cancel the one i (placed|made) (yesterday|before)",
     ),
     (
         Cue::Status,
-        "статус* (моего|мой|заказа) (заказа|заказ); (где|когда|что) (там|же) (с|будет|придет|приедет|привезут) (моим|мой|мои|моего) (заказ*) (с) мо* заказ*; где (же) заказ; где мои заказы; \
+        "статус; статус* (моего|мой|заказа) (заказа|заказ); (где|когда|что) (там|же) (с|будет|придет|приедет|привезут) (моим|мой|мои|моего) (заказ*) (с) мо* заказ*; где (же) заказ; где мои заказы; \
          что (там) с (моим) заказом; мой заказ (готов|приехал|отправили|пришел); готов ли (мой) заказ; заказ готов; \
-         мой заказ не пришел; (заказ) (еще) не пришел; (заказ) не привезли; проверьте|проверить (мой|статус) (заказ|заказа); отслед* (заказ|мой) (заказ); \
+         мой заказ не пришел; (заказ) (еще) не пришел; (заказ) не привезли; проверьте|проверить (мой|статус) (заказ|заказа); отследить; отслед* (заказ|мой) (заказ); \
          (я) делал* заказ; когда придет|приедет|привезут|доставят|будет (мой|наш) заказ; когда (мой|наш) заказ (придет|приедет|привезут|доставят|будет); узнать (про|о|насчет) (мой|мои|моем|моего) заказ*; \
          узнать где (мой) заказ; (я) насчет заказа; по поводу (моего) заказа; про (мой) заказ; мой заказ отменили; мои заказы; \
-         (check) (the) (on) status (of) (my|the|an) (order|orders); where is my order|delivery|package; wheres my order|delivery|package|stuff; \
+         status; (check) (the) (on) status (of) (my|the|an) (order|orders); where is my order|delivery|package; wheres my order|delivery|package|stuff; \
          where are my orders|goods; (i) (want|wanted|would|like|id|need|calling) (to) (like) (to) (check|know|ask) about|on (my|an|the) order; \
          track (my|the|an) order|package; has my order (been) (shipped|sent|arrived|left); when will my order (arrive|come|[be delivered]|[be here]); \
          my order (hasnt|has|didnt|did) (not) (arrived|come|arrive); i (already) placed an order; what happened to my order; what about my order; is my order (ready|shipped)",
