@@ -166,15 +166,22 @@ pub(super) fn read_back_change(
         said.push(capitalised(&lines.join("; ")) + ".");
     }
     if let Some(terms) = is.0.delivery.as_ref().filter(|_| delivery) {
-        said.push(delivery_read(terms, language));
+        let priced = was.0.delivery.as_ref().is_some_and(|before| {
+            before.cost == terms.cost
+                && (before.days_min, before.days_max) == (terms.days_min, terms.days_max)
+        });
+        said.push(match priced {
+            true => capitalised(&destination(terms, language)) + ".",
+            false => delivery_read(terms, language),
+        });
     }
     if paid {
         said.push(capitalised(payment(is.1, language)) + ".");
     }
     said.push(total_read(is.0.total, language));
     let head = match language {
-        Russian => "Теперь так.",
-        English => "Now it is as follows.",
+        Russian => "Теперь:",
+        English => "Now:",
     };
     Some(format!("{head} {}", said.join(" ")))
 }

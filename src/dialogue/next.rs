@@ -117,7 +117,7 @@ impl State {
         let priced = what.extreme.is_some() || what.price_max.is_some() || what.price_min.is_some();
         if known.len() > LISTED
             && !priced
-            && let Some(attribute) = view.shop.attribute_differs(what, &known)
+            && let Some(attribute) = worth_asking(what, &known, view)
         {
             let key = attribute.key.clone();
             return self.ask(view, Question::Attribute { key });
@@ -347,6 +347,15 @@ impl State {
         let terms = draft.delivery.as_ref()?;
         let (cost, days) = terms_in_words(terms, view.language);
         let total = money(draft.total, view.language);
+        if let Some(address) = terms.pickup_address.as_deref().filter(|address| !address.is_empty()) {
+            let variables = [
+                ("address", address),
+                ("cost", cost.as_str()),
+                ("days", days.as_str()),
+                ("total", total.as_str()),
+            ];
+            return Some(view.messages.say("pickup", view.language, &variables));
+        }
         Some(view.messages.say(
             "delivery",
             view.language,

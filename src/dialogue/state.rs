@@ -48,6 +48,10 @@ pub struct State {
     pub confirming: Option<Confirming>,
     /// After this decision the order is still the one that was read back: the read-back's question goes on standing.
     pub keeps_read_back: bool,
+    /// The last order's goods are being looked for, to order them again.
+    pub repeating: bool,
+    /// What can be done was told to a caller who wanted nothing.
+    pub offered_once: bool,
     /// What the caller asked last, for "а в Казань?".
     pub topic: Option<Topic>,
     /// What delivery to a city costs and takes, as the store has just told: city, cost, days.
@@ -142,6 +146,8 @@ pub struct Turn {
     pub understood: bool,
     /// Something wanted was said or changed.
     pub progressed: bool,
+    /// Almost every word was explained.
+    pub whole: bool,
     /// A question of the caller was answered.
     pub answered: bool,
     pub affirmed: bool,

@@ -34,6 +34,12 @@ impl State {
             ordering: self.is_busy(view),
         };
         let understood = understand(text, &context);
+        let mut understood = understood;
+        // "Delivery to Boston, twelve Main Street" asks no price.
+        if understood.any(|act| matches!(act, Act::Address { .. })) {
+            let asks = |act: &Act| matches!(act, Act::Ask { topic: super::act::Topic::DeliveryTerms });
+            understood.acts.retain(|act| !asks(act));
+        }
         self.take(&understood, view);
     }
 
@@ -83,6 +89,7 @@ impl State {
         let known = understood.acts.iter().any(|act| !says_only_unknown(act));
         self.turn.understood |=
             known && (understood.coverage_permille() >= SURE || understood.acts.len() > 1);
+        self.turn.whole = understood.coverage_permille() >= WHOLE;
         self.turn.affirmed |= understood.any(|act| matches!(act, Act::Affirm));
         self.turn.denied |= understood.any(|act| matches!(act, Act::Deny));
         let before = (
@@ -133,6 +140,14 @@ impl State {
             Act::City { city } => {
                 // "Сколько стоит доставка в Казань?" chooses no city yet.
                 self.turn.city = Some(city.clone());
+                let served = &view.shop.profile.cities;
+                let fold = crate::language::text::fold;
+                if !served.is_empty() && !served.iter().any(|own| fold(&own.name) == fold(city)) {
+                    self.turn.say.push(view.messages.say("no-city", view.language, &[]));
+                    self.turn.understood = true;
+                    self.turn.city = None;
+                    return;
+                }
                 if self.topic == Some(super::act::Topic::DeliveryTerms)
                     && !self.turn.topics.contains(&super::act::Topic::DeliveryTerms)
                     && view.draft.is_none()
@@ -160,6 +175,14 @@ impl State {
                 self.lines.iter_mut().for_each(|line| line.wanted = true);
             }
             Act::Ask { topic } => {
+                // "А где можно забрать?" in an order.
+                if *topic == super::act::Topic::Points
+                    && self.hand_over.method.is_none()
+                    && view.draft.is_some()
+                {
+                    self.hand_over.method = Some(Method::Pickup);
+                    turn.progressed = true;
+                }
                 turn.topics.push(topic.clone());
                 self.topic = Some(topic.clone());
             }
@@ -608,6 +631,8 @@ impl State {
 
 /// Of an utterance with a single act, so much has to be explained for it to count.
 const SURE: u16 = 350;
+/// From here on nothing that matters is left over.
+const WHOLE: u16 = 750;
 
 fn says_only_unknown(act: &Act) -> bool {
     matches!(act, Act::Goods { goods }
@@ -643,6 +668,32 @@ fn describes(line: &Line, what: &Description, view: &View<'_>) -> bool {
             .iter()
             .any(|t| line.what.with.iter().any(|own| own.key == t.key && own.value == t.value)),
     }
+}
+
+/// The lines of an order as the store sums it up ("Нокиан зимняя 205/55 R16 × 4, Мишлен × 2"), as far as the catalogue has
+/// its goods.
+pub(super) fn lines_of(summary: &str, view: &View<'_>) -> Vec<Line> {
+    let known: Vec<&Product> = view.products.iter().chain(&view.shop.products).collect();
+    let mut lines: Vec<(usize, Line)> = Vec::new();
+    for product in known {
+        let Some(at) = summary
+            .find(&format!("{}, ", product.name))
+            .or_else(|| summary.find(&format!("{} × ", product.name)))
+        else {
+            continue;
+        };
+        let rest = &summary[at + product.name.len()..];
+        let digits: String =
+            rest.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+        let words =
+            crate::language::numbers(rest.split([';', '.']).next().unwrap_or_default(), view.language);
+        let quantity = digits.parse().ok().or_else(|| words.first().and_then(|n| u32::try_from(*n).ok()));
+        if !lines.iter().any(|(_, line)| line.product == Some(product.id)) {
+            lines.push((at, Line { product: Some(product.id), quantity, wanted: true, ..Line::default() }));
+        }
+    }
+    lines.sort_by_key(|(at, _)| *at);
+    lines.into_iter().map(|(_, line)| line).collect()
 }
 
 /// Takes over what a later sentence says: of one attribute the last value counts.

@@ -116,7 +116,9 @@ impl<'a> Ear<'a> {
         numbers.retain(|number| {
             let over = cues[number.at.start];
             let inside = over.is_some_and(|(from, end, cue)| {
-                end - from > number.at.len() && end >= number.at.end && !matches!(cue, Cue::Filler | Cue::Add | Cue::That)
+                end - from > number.at.len()
+                    && end >= number.at.end
+                    && !matches!(cue, Cue::Filler | Cue::Add | Cue::That)
             });
             let before = number.at.start.saturating_sub(3)..number.at.start;
             let pronoun = said[number.at.clone()] == ["one"]

@@ -84,7 +84,8 @@ fn labelled(ear: &mut Ear<'_>, text: &str, part: &mut AddressPart, begin: &mut O
             continue;
         }
         let ordinals = matches!(label, Label::Entrance | Label::Floor | Label::Block(_));
-        let led = ear.numbers.iter().any(|n| ordinals && n.ordinal && n.at.end == at && !ear.is_taken(n.at.start));
+        let led =
+            ear.numbers.iter().any(|n| ordinals && n.ordinal && n.at.end == at && !ear.is_taken(n.at.start));
         let number = ear
             .number_at(from)
             .filter(|n| !led && (!n.ordinal || ordinals || label == Label::House && n.at.len() == 1));

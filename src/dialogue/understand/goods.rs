@@ -217,7 +217,8 @@ impl<'e, 'c> Reader<'e, 'c> {
             .iter()
             .position(|own| own.key == term.key && own.value != term.value && term.key != NAME);
         if let Some(other) = other {
-            let packed = term.key == KIND && self.group.packing && !self.joined && self.group.what.with.len() == 1;
+            let packed =
+                term.key == KIND && self.group.packing && !self.joined && self.group.what.with.len() == 1;
             if self.repaired || packed {
                 self.group.what.with.remove(other);
             } else {
@@ -234,7 +235,12 @@ impl<'e, 'c> Reader<'e, 'c> {
         }
         let counted = !unit.is_empty() || term.key == KIND;
         let article = std::mem::take(&mut self.article);
-        if counted && article && self.group.count.is_none() && self.mode != Mode::Inquire && !plural(&term.said) {
+        if counted
+            && article
+            && self.group.count.is_none()
+            && self.mode != Mode::Inquire
+            && !plural(&term.said)
+        {
             self.group.count = Some(1);
         } else if !counted {
             self.article = article;

@@ -248,7 +248,9 @@ impl<T> Patterns<T> {
         let mut best: Option<(usize, usize)> = None;
         let mut consider = |list: &[usize]| {
             for &index in list {
-                let Some(end) = self.all[index].0.end_at(said, at).filter(|end| *end >= at + self.all[index].2) else {
+                let Some(end) =
+                    self.all[index].0.end_at(said, at).filter(|end| *end >= at + self.all[index].2)
+                else {
                     continue;
                 };
                 let better = best.is_none_or(|(best_end, best_index)| {

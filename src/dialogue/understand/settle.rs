@@ -76,7 +76,9 @@ pub(super) fn cues(ear: &mut Ear<'_>) {
     if let Some((at, target)) = change
         && !ear.any(is_value)
     {
-        let placed = target == Target::Something && !ear.context.ordering && says(ear, 0..ear.words.len(), &["заказ", "order"]);
+        let placed = target == Target::Something
+            && !ear.context.ordering
+            && says(ear, 0..ear.words.len(), &["заказ", "order"]);
         ear.acts.push((at, if placed { Act::ChangePlaced { number: None } } else { Act::Change { target } }));
     }
     if let Some(at) = changed_mind
@@ -180,7 +182,9 @@ fn simple(ear: &mut Ear<'_>, at: usize, cue: Cue) {
         Cue::Summary => ask(Topic::Summary),
         Cue::Discount => ask(Topic::Discount),
         Cue::WantsToOrder => Act::WantsToOrder,
-        Cue::Withhold if !ear.context.told.is_empty() && says(ear, 0..ear.words.len(), &["разниц"]) => ask(Topic::Difference),
+        Cue::Withhold if !ear.context.told.is_empty() && says(ear, 0..ear.words.len(), &["разниц"]) => {
+            ask(Topic::Difference)
+        }
         Cue::Withhold => Act::Withhold,
         _ => return,
     };
@@ -284,11 +288,28 @@ fn leftovers(ear: &mut Ear<'_>) {
     if ear.acts.is_empty() && ear.words.len() == 1 && ear.cue(0) == Some(Cue::Not) {
         ear.acts.push((0, Act::Deny));
     }
-    if ear.asked(|q| *q == Question::Change) && !ear.any(|act| is_value(act) || matches!(act, Act::Change { .. })) {
+    if ear.asked(|q| *q == Question::Change)
+        && !ear.any(|act| is_value(act) || matches!(act, Act::Change { .. }))
+    {
         let all = 0..ear.words.len();
         if let Some(target) = named_target(ear, all.clone()) {
             for at in all {
-                if says(ear, at..at + 1, &["адрес", "количеств", "имя", "фамил", "товар", "пункт", "address", "name", "quantity", "point"]) {
+                if says(
+                    ear,
+                    at..at + 1,
+                    &[
+                        "адрес",
+                        "количеств",
+                        "имя",
+                        "фамил",
+                        "товар",
+                        "пункт",
+                        "address",
+                        "name",
+                        "quantity",
+                        "point",
+                    ],
+                ) {
                     ear.take(at, at + 1);
                 }
             }

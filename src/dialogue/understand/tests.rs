@@ -166,14 +166,37 @@ fn utterances_held_out_are_mostly_right() {
 fn no_utterance_is_too_strange() {
     let all: Vec<String> = ["goods", "answers", "talk"]
         .iter()
-        .zip([include_str!("tests/goods.txt"), include_str!("tests/answers.txt"), include_str!("tests/talk.txt")])
+        .zip([
+            include_str!("tests/goods.txt"),
+            include_str!("tests/answers.txt"),
+            include_str!("tests/talk.txt"),
+        ])
         .flat_map(|(_, table)| table.lines())
         .filter_map(|line| line.split('|').nth(1))
         .flat_map(|text| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
-        .chain(["٣", "\u{301}", "¿", "99999999999999999999", "0", "-", "'", "205/55R16", "ß", "İ"].map(str::to_owned))
+        .chain(
+            ["٣", "\u{301}", "¿", "99999999999999999999", "0", "-", "'", "205/55R16", "ß", "İ"]
+                .map(str::to_owned),
+        )
         .collect();
-    let contexts = ["t", "t ?quantity line ordering", "t ?choice told", "f ?extra:note ordering", "p ?attribute:dose", "t ?street ordering",
-        "t ?house ordering", "t ?name ordering", "t ?which_order", "t ?phone", "t ?code", "t ?point points", "t ?city ordering", "t ?change ordering", "f ?name", "p"];
+    let contexts = [
+        "t",
+        "t ?quantity line ordering",
+        "t ?choice told",
+        "f ?extra:note ordering",
+        "p ?attribute:dose",
+        "t ?street ordering",
+        "t ?house ordering",
+        "t ?name ordering",
+        "t ?which_order",
+        "t ?phone",
+        "t ?code",
+        "t ?point points",
+        "t ?city ordering",
+        "t ?change ordering",
+        "f ?name",
+        "p",
+    ];
     // A walk through all words in an order that is always the same.
     let mut state = 1_u64;
     let mut next = |below: usize| {
@@ -192,7 +215,11 @@ fn no_utterance_is_too_strange() {
 fn what_goes_on_for_ever_is_bounded() {
     for word in ["ну ", "да ", "четыре ", "шины ", "не ", "улица ", "слон "] {
         let (_, understood) = acts("t ?street ordering", &word.repeat(10_000));
-        assert!(understood.acts.len() < 250 && understood.coverage_permille() < 100, "{word}: {}", understood.acts.len());
+        assert!(
+            understood.acts.len() < 250 && understood.coverage_permille() < 100,
+            "{word}: {}",
+            understood.acts.len()
+        );
     }
 }
 
@@ -216,7 +243,9 @@ fn words_that_nothing_explains_lower_the_coverage() {
 /// Prints the time of a sentence; run it in release to see the figure that counts.
 #[test]
 fn a_sentence_is_understood_quickly() {
-    let table = [include_str!("tests/goods.txt"), include_str!("tests/answers.txt"), include_str!("tests/talk.txt")].concat();
+    let table =
+        [include_str!("tests/goods.txt"), include_str!("tests/answers.txt"), include_str!("tests/talk.txt")]
+            .concat();
     let texts: Vec<&str> = table.lines().filter_map(|line| line.split('|').nth(1)).collect();
     let context = Context {
         language: Language::Russian,

@@ -192,7 +192,9 @@ fn named_before_house(ear: &Ear<'_>, asked: bool, begin: Option<usize>) -> Optio
     let house = (0..ear.words.len()).find(|at| matches!(ear.word(*at), "дом" | "д") && ear.is_taken(*at));
     if let (Some(house), Some(_)) = (house, begin) {
         let (from, to) = ending_at(ear, house)?;
-        let named = ear.words[from..to].iter().all(|w| ear.context.shop.lexicon.term_at(std::slice::from_ref(w), 0).is_none());
+        let named = ear.words[from..to]
+            .iter()
+            .all(|w| ear.context.shop.lexicon.term_at(std::slice::from_ref(w), 0).is_none());
         if let Some((prefix, start)) = ordinal_before(ear, from, true) {
             let name = joined(&ear.words[from..to]);
             return named.then(|| (format!("улица {prefix}{name}"), start, to));

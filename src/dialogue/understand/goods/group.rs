@@ -137,8 +137,14 @@ impl Reader<'_, '_> {
         let counts_next = next.is_some_and(|t| matches!(t.what, What::Term(_)))
             || next.is_some_and(|t| matches!(t.what, What::Unit(_))) && self.joined;
         // "Букет из пятнадцати роз": the bouquet is no thing of its own.
-        let packed = self.group.packing && self.group.count.is_none() && self.group.what.with.len() == 1 && !self.joined;
-        let led = tokens[at].from.checked_sub(1).is_some_and(|at| matches!(self.ear.word(at), "из" | "с" | "of" | "with"));
+        let packed = self.group.packing
+            && self.group.count.is_none()
+            && self.group.what.with.len() == 1
+            && !self.joined;
+        let led = tokens[at]
+            .from
+            .checked_sub(1)
+            .is_some_and(|at| matches!(self.ear.word(at), "из" | "с" | "of" | "with"));
         if packed && led {
             self.group.what.with.clear();
         }

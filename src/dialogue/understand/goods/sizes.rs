@@ -215,13 +215,22 @@ fn marked(ear: &Ear<'_>, roles: &mut [Role]) {
                     let (count, value) = (number.value / 100, number.value % 100);
                     // "пятьсот двадцать таблеток": a dose and a pack.
                     let (hundreds, rest) = (number.value - number.value % 100, number.value % 100);
-                    let other = lexicon.numbers.iter().find(|(own, known)| *own != key && known.contains_key(&hundreds));
-                    if let (Some((own, values)), Some(text)) = (other.filter(|_| place == after), known.get(&rest)) {
+                    let other = lexicon
+                        .numbers
+                        .iter()
+                        .find(|(own, known)| *own != key && known.contains_key(&hundreds));
+                    if let (Some((own, values)), Some(text)) =
+                        (other.filter(|_| place == after), known.get(&rest))
+                    {
                         let first = (own.clone(), values.get(&hundreds).cloned().unwrap_or_default());
                         return Some(Role::Parts(vec![first, (key.clone(), text.clone())]));
                     }
                     let english = ear.word(number.at.start).bytes().all(|b| b.is_ascii_alphabetic());
-                    let both = english && place == after && (1..=9).contains(&count) && known.contains_key(&value) && !ear.word(number.at.start).bytes().all(|b| b.is_ascii_digit());
+                    let both = english
+                        && place == after
+                        && (1..=9).contains(&count)
+                        && known.contains_key(&value)
+                        && !ear.word(number.at.start).bytes().all(|b| b.is_ascii_digit());
                     let count = u32::try_from(count).ok().filter(|_| both)?;
                     Some(Role::AmountAnd(count, key.clone(), known.get(&value).cloned().unwrap_or_default()))
                 });
@@ -400,7 +409,8 @@ fn lone(ear: &Ear<'_>, tokens: &[Token], at: usize, index: usize, roles: &[Role]
     let after_size = matches!(left, Some(What::Number(i)) if matches!(roles[*i], Role::Parts(_)));
     let twice = ear.numbers.windows(2).all(|pair| pair[0].value == pair[1].value);
     let chosen = ear.asked(|q| matches!(q, Question::Choice | Question::Point | Question::WhichOrder));
-    let likely = asked && (nothing_else || twice) || nothing_else && (corrected || ear.context.asked.is_none() && ear.context.line.is_some());
+    let likely = asked && (nothing_else || twice)
+        || nothing_else && (corrected || ear.context.asked.is_none() && ear.context.line.is_some());
     let beyond = number.value > u64::try_from(ear.context.told.len()).unwrap_or(u64::MAX);
     if likely || nothing_else && cued && (!chosen || beyond) || after_size && nothing_else {
         return Role::Amount;

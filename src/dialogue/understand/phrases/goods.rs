@@ -95,7 +95,10 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
         Cue::PriceIs,
         "(тот|та|ту|те|того|той) (который|которая|которую|которые|что) за; (тот|та|ту|те|того) за; (тот|та|ту|те) (который|которая|что|которые|которую) стоит|стоят; за; по цене; по; the one for; the one that costs|is; (that|which) costs; the one at; one for; at; for",
     ),
-    (Cue::Currency, "рубл*; руб; р; доллар*; dollars; dollar; bucks; rubles; roubles; ruble; usd; евро; euros; euro; тенге"),
+    (
+        Cue::Currency,
+        "рубл*; руб; р; доллар*; dollars; dollar; bucks; rubles; roubles; ruble; usd; евро; euros; euro; тенге",
+    ),
     (Cue::And, "и; плюс; а; and; с; with; ну и; но; but"),
     (Cue::Or, "или; либо; or"),
     (
