@@ -343,7 +343,16 @@ impl Conversation {
                     *purpose = Purpose::Cancel;
                 }
             }
-            None => self.say_fixed(Fixed::Cancelled),
+            // Placed in this very call, by this caller's own yes: undone by their own word.
+            None => match self.mind.briefing.placed.take() {
+                Some(order) => {
+                    self.mind.doubtful = Some(order.clone());
+                    let reason = "the caller cancelled".to_owned();
+                    let action = OrderAction::Cancel { order_id: order.id, reason };
+                    self.act(Purpose::Revoke, action, Some(&order));
+                }
+                None => self.say_fixed(Fixed::Cancelled),
+            },
         }
     }
 

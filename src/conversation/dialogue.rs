@@ -134,7 +134,8 @@ impl Conversation {
         if self.consent.matter().is_some() && self.answer_to_question(text) {
             return;
         }
-        if language::in_either(language::cancels_this, text) && self.has_something_to_cancel() {
+        let cancels = language::in_either(language::cancels_this, text);
+        if cancels && (self.has_something_to_cancel() || self.has_something_to_undo()) {
             return self.cancel_by_word();
         }
         if language::in_either(language::wants_operator, text) {
@@ -158,6 +159,12 @@ impl Conversation {
 
     fn has_something_to_cancel(&self) -> bool {
         self.mind.briefing.draft.is_some() || self.consent.matter().is_some() || self.desk.is_drafting()
+    }
+
+    /// The order that this call placed, while nothing else is being ordered: "отмените" then means that one.
+    fn has_something_to_undo(&self) -> bool {
+        let facts = &self.mind.briefing;
+        facts.placed.is_some() && facts.dialogue.lines.is_empty() && !self.desk.is_busy()
     }
 
     /// Asks the thinker what to say or do next.

@@ -83,13 +83,18 @@ fn destination(terms: &DeliveryTerms, language: Language) -> String {
     }
 }
 
+/// What and how many.
+fn goods_read(line: &OrderLine, found: &[Product], language: Language) -> String {
+    let count = language::count(u64::from(line.quantity), language::Noun::Piece, language);
+    format!("{}, {count}", line_name(line, found, language))
+}
+
 /// A line as it is read back, its goods by the names under which they were found.
 fn line_read(line: &OrderLine, found: &[Product], language: Language) -> String {
-    let count = language::count(u64::from(line.quantity), language::Noun::Piece, language);
-    let name = line_name(line, found, language);
+    let goods = goods_read(line, found, language);
     match language {
-        Russian => format!("{name}, {count}, по {}", money(line.unit, language)),
-        English => format!("{name}, {count}, {} each", money(line.unit, language)),
+        Russian => format!("{goods}, по {}", money(line.unit, language)),
+        English => format!("{goods}, {} each", money(line.unit, language)),
     }
 }
 
@@ -97,8 +102,8 @@ fn delivery_read(delivery: &DeliveryTerms, language: Language) -> String {
     let (cost, days) = terms(delivery, language);
     let mut text = capitalised(&destination(delivery, language));
     text.push_str(&match language {
-        Russian => format!(". Стоимость доставки {cost}, срок {days}."),
-        English => format!(". The delivery costs {cost} and takes {days}."),
+        Russian => format!(". Доставка {cost}, срок {days}."),
+        English => format!(". It costs {cost} and takes {days}."),
     });
     text
 }
@@ -117,7 +122,11 @@ pub(super) fn read_back(
     method: PaymentMethod,
     language: Language,
 ) -> String {
-    let lines: Vec<String> = order.lines.iter().map(|line| line_read(line, found, language)).collect();
+    // The price of a piece tells the lines of several apart; of one the total says it all.
+    let lines: Vec<String> = match order.lines.as_slice() {
+        [line] => vec![goods_read(line, found, language)],
+        lines => lines.iter().map(|line| line_read(line, found, language)).collect(),
+    };
     let mut text = match language {
         Russian => format!("Проверьте, пожалуйста, заказ. {}.", lines.join("; ")),
         English => format!("Let me read your order back. {}.", lines.join("; ")),
@@ -162,7 +171,7 @@ pub(super) fn read_back_change(
         });
     }
     if !changed.is_empty() {
-        let lines: Vec<String> = changed.into_iter().map(|line| line_read(line, found, language)).collect();
+        let lines: Vec<String> = changed.into_iter().map(|line| goods_read(line, found, language)).collect();
         said.push(capitalised(&lines.join("; ")) + ".");
     }
     if let Some(terms) = is.0.delivery.as_ref().filter(|_| delivery) {

@@ -325,6 +325,13 @@ impl State {
     /// What was put down, from the draft.
     pub(super) fn taken(&self, view: &View<'_>) -> String {
         let Some(draft) = view.draft else { return String::new() };
+        if let [line] = draft.lines.as_slice()
+            && line.product_id.is_some_and(|id| self.told.contains(&id))
+        {
+            // Its name has just been told.
+            let (count, total) = (pieces(line.quantity, view.language), money(draft.subtotal, view.language));
+            return view.messages.say("taken-short", view.language, &[("count", &count), ("total", &total)]);
+        }
         let list: Vec<String> = draft
             .lines
             .iter()
@@ -346,21 +353,11 @@ impl State {
         let draft = view.draft?;
         let terms = draft.delivery.as_ref()?;
         let (cost, days) = terms_in_words(terms, view.language);
-        let total = money(draft.total, view.language);
         if let Some(address) = terms.pickup_address.as_deref().filter(|address| !address.is_empty()) {
-            let variables = [
-                ("address", address),
-                ("cost", cost.as_str()),
-                ("days", days.as_str()),
-                ("total", total.as_str()),
-            ];
+            let variables = [("address", address), ("cost", cost.as_str()), ("days", days.as_str())];
             return Some(view.messages.say("pickup", view.language, &variables));
         }
-        Some(view.messages.say(
-            "delivery",
-            view.language,
-            &[("cost", &cost), ("days", &days), ("total", &total)],
-        ))
+        Some(view.messages.say("delivery", view.language, &[("cost", &cost), ("days", &days)]))
     }
 
     fn delivery(&mut self, view: &View<'_>) -> Decision {

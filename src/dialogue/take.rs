@@ -264,6 +264,13 @@ impl State {
     fn goods(&mut self, goods: &Goods, first: bool, view: &View<'_>) {
         let mut what = goods.what.clone();
         self.same_as_before(&mut what, view);
+        // "А ещё дешевле?" is of what is being spoken of, not besides it.
+        let only_price = what.with.is_empty() && what.without.is_empty() && what.unknown.is_empty();
+        let goods = &if goods.mode == Mode::Add && only_price && what.extreme.is_some() {
+            Goods { mode: Mode::Mention, ..goods.clone() }
+        } else {
+            goods.clone()
+        };
         let inquires = goods.mode == Mode::Inquire;
         self.ordering |= matches!(goods.mode, Mode::Want | Mode::Add | Mode::Replace);
         if first && goods.mode != Mode::Add && self.choose_told(&what, goods, view) {

@@ -30,7 +30,7 @@ q-house = What is the house number?
     .again = What is the number of the house? You can type it.
 q-point = Which pickup point suits you?
     .again = { $places } You can also press the number.
-q-payment = How would you like to pay: cash or card on delivery, or online with a link in a text message?
+q-payment = Will you pay in cash, by card on delivery, or online by a link in a text message?
     .again = For cash press one, for a card on delivery two, for a link in a text message three.
 q-name = What name should I put on the order?
     .again = Please tell me a name. We can also do without one.
@@ -65,6 +65,7 @@ difference = { $list }.
 difference-item = { $place } — { $what }, { $price }
 assortment = We have { $list }.
 taken = I've put down { $list }, { $total }.
+taken-short = I've put down { $count }, { $total }.
 taken-item = { $name }, { $count }
 removed = I took off { $name }.
 too-many = More than { $count } have to be ordered with an operator.
@@ -72,10 +73,10 @@ which-place = { $list }?
 
 ## Delivery and payment
 
-delivery = Delivery is { $cost } and takes { $days }. The total is { $total }.
+delivery = Delivery is { $cost } and takes { $days }.
 delivery-terms = Delivery to { $city } is { $cost } and takes { $days }.
 delivery-later = I'll tell you the delivery cost and time once I know the city.
-pickup = Pickup at { $address }, { $cost }, ready in { $days }. The total is { $total }.
+pickup = Pickup at { $address }, { $cost }, ready in { $days }.
 points = { $list }.
 point-item = { $place } — { $address }
 points-told = The pickup points: { $list }.

@@ -116,9 +116,8 @@ fn ordinals(ear: &mut Ear<'_>) {
     for number in ear.numbers.clone() {
         let free = number.at.clone().all(|at| !ear.is_taken(at));
         let named = number.at.start.checked_sub(1).is_some_and(|at| ear.cue(at) == Some(Cue::Nth));
-        let most = ear.context.told.len().max(ear.context.points.len());
-        let most = if most == 0 { 20 } else { u64::try_from(most).unwrap_or(20) };
-        let bare = listing && (1..=most.max(3)).contains(&number.value);
+        // One that is more than were told is for the policy to make sense of ("Какой вариант?" "Четыре").
+        let bare = listing;
         let dated = super::address::is_street_word(ear.word(number.at.end));
         let Ok(nth) = u32::try_from(number.value) else { continue };
         if free && !dated && (1..=20).contains(&nth) && (number.ordinal || named || bare) && !chosen(ear) {

@@ -184,7 +184,14 @@ impl Reader<'_, '_> {
         self.take(token);
         let half = token.from > 0 && count::is_one_and_half(self.ear.word(token.from - 1));
         let before = at.checked_sub(1).map(|at| &tokens[at].what);
+        let halved = token.from > 0
+            && (self.ear.word(token.from - 1) == "half"
+                || token.from > 1 && self.ear.word(token.from - 2) == "half");
         match (before, self.group.count) {
+            _ if halved => {
+                self.ear.take(token.from.saturating_sub(2), token.from);
+                self.counted(tokens, at, size / 2);
+            }
             (Some(What::Number(_)), Some(count)) => self.group.count = Some(count.saturating_mul(size)),
             _ if half => {
                 self.ear.take(token.from - 1, token.from);
