@@ -163,6 +163,27 @@ impl<T: Transport> StoreClient<T> {
         Ok(forms::products(&body, self.settings.currency)?)
     }
 
+    /// `GET /products`, page by page: the whole catalogue, at most [`requests::CATALOGUE`] products of it.
+    ///
+    /// # Errors
+    /// [`StoreError`], of the first page that cannot be read.
+    pub async fn catalogue(&self, deadline: Instant) -> Result<Vec<Product>, StoreError> {
+        let mut all: Vec<Product> = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let body = self.get(&requests::page(cursor.as_deref()), deadline, &mut |_| ()).await?;
+            let (products, next) = forms::products_page(&body, self.settings.currency)?;
+            let found = products.len();
+            all.extend(products);
+            // A store that gives the same page for ever is read no further than its own number of pages.
+            if found == 0 || next.is_none() || next == cursor || all.len() >= requests::CATALOGUE {
+                all.truncate(requests::CATALOGUE);
+                return Ok(all);
+            }
+            cursor = next;
+        }
+    }
+
     /// `GET /delivery/calculate`: what this delivery of this order would cost.
     ///
     /// # Errors

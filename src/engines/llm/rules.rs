@@ -15,6 +15,10 @@ use crate::conversation::event::{Completion, Message, Thought};
 use crate::dialogue::{self, Entry, Messages, Shop, View};
 use crate::engines::{Full, Inbox, Thinking};
 
+mod settings;
+
+pub use settings::Settings;
+
 /// The rules as an engine.
 #[derive(Debug, Default)]
 pub struct Rules {

@@ -295,8 +295,23 @@ struct ProductForm {
 
 /// `GET /products`.
 pub(super) fn products(body: &[u8], currency: Currency) -> Result<Vec<Product>, FormError> {
+    Ok(products_page(body, currency)?.0)
+}
+
+/// A page of them, and where the next one begins.
+pub(super) fn products_page(
+    body: &[u8],
+    currency: Currency,
+) -> Result<(Vec<Product>, Option<String>), FormError> {
+    #[derive(Deserialize)]
+    struct Next {
+        #[serde(default, alias = "nextCursor")]
+        next_cursor: Option<String>,
+    }
     let list: List<ProductForm> = read("a list of products", body)?;
-    Ok(list
+    // A store without pages gives a bare list.
+    let next = serde_json::from_slice::<Next>(body).ok().and_then(|next| next.next_cursor);
+    let products = list
         .items
         .into_iter()
         .map(|form| Product {
@@ -311,7 +326,8 @@ pub(super) fn products(body: &[u8], currency: Currency) -> Result<Vec<Product>, 
                 .filter_map(|(name, value)| Some((tidy(&name), words(&value)?)))
                 .collect(),
         })
-        .collect())
+        .collect();
+    Ok((products, next.filter(|cursor| !cursor.is_empty())))
 }
 
 /// A plain value in words; lists of words (keywords) in one line.

@@ -36,6 +36,19 @@ pub(super) fn products(query: Option<&str>) -> StoreRequest {
     StoreRequest::get("products", parameters)
 }
 
+/// One page of the whole catalogue.
+pub(super) fn page(cursor: Option<&str>) -> StoreRequest {
+    let mut parameters = vec![("limit", PAGE.to_string())];
+    parameters.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
+    StoreRequest::get("products", parameters)
+}
+
+/// Products of a page. The Store API allows 100.
+const PAGE: u32 = 100;
+/// Products that are known of a shop. Chosen: their words fit into some megabytes; of a larger shop the rest is found by
+/// searching.
+pub(super) const CATALOGUE: usize = 5_000;
+
 /// The request of an action that reads.
 pub(super) fn question(action: &OrderAction) -> Option<StoreRequest> {
     Some(match action {
