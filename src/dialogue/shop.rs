@@ -102,9 +102,9 @@ impl Shop {
     pub fn attribute_differs(&self, what: &Description, products: &[&Product]) -> Option<&Attribute> {
         self.profile.attributes.iter().find(|attribute| {
             let keys = keys(attribute);
-            let spoken = |key: &&str| {
-                what.with.iter().chain(&what.without).any(|term| term.key == **key)
-                    || what.same.iter().any(|same| *same == attribute.key)
+            let spoken = |key: &str| {
+                what.with.iter().chain(&what.without).any(|term| term.key == key)
+                    || what.same.contains(&attribute.key)
             };
             let value = |product: &&Product| {
                 keys.iter().map(|key| product.attributes.get(*key).cloned()).collect::<Vec<_>>()
@@ -112,7 +112,7 @@ impl Shop {
             let asked = !attribute.ask.ru.is_empty() || !attribute.ask.en.is_empty();
             let mut values = products.iter().map(value);
             let first = values.next();
-            asked && !keys.iter().all(|key| spoken(&key)) && values.any(|value| Some(value) != first)
+            asked && !keys.iter().all(|key| spoken(key)) && values.any(|value| Some(value) != first)
         })
     }
 
@@ -142,7 +142,9 @@ pub(super) fn keys(attribute: &Attribute) -> Vec<&str> {
 /// Whether a product is what a term says.
 pub(super) fn has(product: &Product, term: &Term) -> bool {
     if term.key == NAME {
-        return lexicon::texts(product).flat_map(words).any(|word| stem(&word) == term.value || word == term.value);
+        return lexicon::texts(product)
+            .flat_map(words)
+            .any(|word| stem(&word) == term.value || word == term.value);
     }
     let Some(value) = product.attributes.get(&term.key) else { return false };
     value.eq_ignore_ascii_case(&term.value)

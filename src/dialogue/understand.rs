@@ -116,7 +116,9 @@ impl<'a> Ear<'a> {
         numbers.retain(|number| {
             let over = cues[number.at.start];
             let inside = over.is_some_and(|(from, end, cue)| {
-                end - from > number.at.len() && end >= number.at.end && !matches!(cue, Cue::Filler | Cue::Add | Cue::That)
+                end - from > number.at.len()
+                    && end >= number.at.end
+                    && !matches!(cue, Cue::Filler | Cue::Add | Cue::That)
             });
             let before = number.at.start.saturating_sub(3)..number.at.start;
             let pronoun = said[number.at.clone()] == ["one"]
@@ -192,10 +194,7 @@ impl<'a> Ear<'a> {
 
     /// Whether it is a plain word that nothing in the tables, no number and no layer knows.
     fn is_unknown(&self, at: usize) -> bool {
-        at < self.words.len()
-            && !self.taken[at]
-            && self.cues[at].is_none()
-            && self.number_over(at).is_none()
+        at < self.words.len() && !self.taken[at] && self.cues[at].is_none() && self.number_over(at).is_none()
     }
 
     fn asked(&self, is: impl Fn(&Question) -> bool) -> bool {

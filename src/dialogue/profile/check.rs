@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::super::understand::pattern::Pattern;
+use super::super::understand::phrases::fillers;
 use super::{Profile, Text, Texts};
 
 /// A mistake in a profile.
@@ -68,7 +69,8 @@ pub fn opening(text: &str) -> Result<Option<(u16, u16)>, String> {
     let wrong = || format!("expected hours such as \"9:00-20:00\" or \"closed\", found {text:?}");
     let time = |text: &str| {
         let (hours, minutes) = text.trim().split_once(':')?;
-        let plain = |text: &str| !text.is_empty() && text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit());
+        let plain =
+            |text: &str| !text.is_empty() && text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit());
         let (hours, minutes): (u16, u16) =
             (plain(hours).then(|| hours.parse().ok())??, plain(minutes).then(|| minutes.parse().ok())??);
         let all = hours * 60 + minutes;
@@ -133,7 +135,8 @@ impl Check<'_> {
             if unit.pieces == 0 {
                 self.at(&here("pieces"), "a unit has one piece at least");
             }
-            let kinds = if unit.of.is_empty() { vec![""] } else { unit.of.iter().map(String::as_str).collect() };
+            let kinds =
+                if unit.of.is_empty() { vec![""] } else { unit.of.iter().map(String::as_str).collect() };
             let forms: BTreeSet<&str> = unit.forms.split_whitespace().collect();
             for form in forms {
                 if kinds.iter().any(|kind| !units.insert((form, kind))) {
@@ -151,7 +154,10 @@ impl Check<'_> {
             }
             for mark in attribute.marks.keys() {
                 if *mark != attribute.key && !attribute.parts.contains(mark) {
-                    self.at(&here("marks"), format!("{mark:?} is no part of the attribute {:?}", attribute.key));
+                    self.at(
+                        &here("marks"),
+                        format!("{mark:?} is no part of the attribute {:?}", attribute.key),
+                    );
                 }
             }
             self.text(&attribute.ask, &here("ask"), &[]);
@@ -244,9 +250,16 @@ impl Check<'_> {
     fn patterns(&mut self, texts: &Texts, path: &[Step<'_>]) {
         for (language, list) in [("ru", &texts.ru), ("en", &texts.en)] {
             for (at, pattern) in list.iter().enumerate() {
-                if let Err(what) = Pattern::parse(pattern) {
+                let wrong = match Pattern::parse(pattern) {
+                    Err(what) => Some(format!("no pattern: {what}")),
+                    // "(how) (are you) open" that is met by "are" alone would answer everything.
+                    Ok(read) => fillers()
+                        .find(|word| read.end_at(std::slice::from_ref(word), 0).is_some())
+                        .map(|word| format!("the word {word:?} alone is enough for {pattern:?}")),
+                };
+                if let Some(wrong) = wrong {
                     let byte = self.byte(path.iter().chain(&[Step::Key(language), Step::At(at)]));
-                    self.tell(byte, format!("no pattern: {what}"));
+                    self.tell(byte, wrong);
                 }
             }
         }
@@ -281,14 +294,18 @@ impl Check<'_> {
             let next = match (step, value) {
                 (Step::Key(key), _) => {
                     let inside = value.map_or(table, |value| value.get_ref().as_table());
-                    inside.and_then(|inside| inside.iter().find(|(own, _)| own.get_ref() == key)).map(|(key, value)| {
-                        byte = key.span().start;
-                        value
+                    inside.and_then(|inside| inside.iter().find(|(own, _)| own.get_ref() == key)).map(
+                        |(key, value)| {
+                            byte = key.span().start;
+                            value
+                        },
+                    )
+                }
+                (Step::At(at), Some(value)) => {
+                    value.get_ref().as_array().and_then(|array| array.get(*at)).inspect(|value| {
+                        byte = value.span().start;
                     })
                 }
-                (Step::At(at), Some(value)) => value.get_ref().as_array().and_then(|array| array.get(*at)).inspect(|value| {
-                    byte = value.span().start;
-                }),
                 (Step::At(_), None) => None,
             };
             let Some(next) = next else { break };

@@ -140,7 +140,10 @@ impl Lexicon {
             }
             for word in texts(product).flat_map(words).map(|word| bare(&word)) {
                 let plain = word.chars().count() > 1 && !word.bytes().any(|b| b.is_ascii_digit());
-                let known = self.meanings(&word).iter().any(|(key, value)| product.attributes.get(key) == Some(value));
+                let known = self
+                    .meanings(&word)
+                    .iter()
+                    .any(|(key, value)| product.attributes.get(key) == Some(value));
                 if plain && !known && !is_filler(&word) && !self.marks.contains_key(&word) {
                     let (by, forms) = carriers.entry(stem(&word)).or_default();
                     by.insert(at);
@@ -220,7 +223,8 @@ impl Lexicon {
         }
         let mut found: Option<&Meaning> = None;
         for (form, meanings) in &self.exact {
-            if form.len().abs_diff(word.len()) > 2 || form.chars().count() < FUZZY - 1 || !nearly(form, word) {
+            if form.len().abs_diff(word.len()) > 2 || form.chars().count() < FUZZY - 1 || !nearly(form, word)
+            {
                 continue;
             }
             let [meaning] = meanings.as_slice() else { return None };

@@ -4,8 +4,15 @@ use crate::dialogue::act::Act;
 use crate::dialogue::understand::{Context, understand};
 
 fn described(shop: &Shop, text: &str) -> Description {
-    let context =
-        Context { language: Language::Russian, shop, asked: None, told: &[], points: &[], line: None, ordering: false };
+    let context = Context {
+        language: Language::Russian,
+        shop,
+        asked: None,
+        told: &[],
+        points: &[],
+        line: None,
+        ordering: false,
+    };
     let acts = understand(text, &context).acts;
     acts.into_iter()
         .find_map(|act| match act {

@@ -44,12 +44,14 @@ pub(super) fn hear(ear: &mut Ear<'_>, text: &str) {
 fn label(word: &str) -> Option<Label> {
     Some(match word {
         "дом" | "дома" | "доме" | "дому" | "д" | "house" => Label::House,
-        "корпус" | "корпуса" | "корпусе" | "корп" | "building" => Label::Block("корпус"),
+        "корпус" | "корпуса" | "корпусе" | "корп" | "building" => {
+            Label::Block("корпус")
+        }
         "строение" | "строения" | "строении" | "стр" => Label::Block("строение"),
         "подъезд" | "подъезда" | "подъезде" | "entrance" => Label::Entrance,
         "этаж" | "этажа" | "этаже" | "floor" => Label::Floor,
-        "квартира" | "квартиру" | "квартире" | "квартиры" | "кв" | "офис" | "офисе" | "apartment" | "apt" | "flat"
-        | "unit" | "suite" | "комната" => Label::Flat,
+        "квартира" | "квартиру" | "квартире" | "квартиры" | "кв" | "офис" | "офисе" | "apartment" | "apt"
+        | "flat" | "unit" | "suite" | "комната" => Label::Flat,
         _ => return None,
     })
 }
@@ -68,7 +70,8 @@ fn labelled(ear: &mut Ear<'_>, text: &str, part: &mut AddressPart, begin: &mut O
             continue;
         }
         let mut from = at + 1;
-        while matches!(ear.word(from), "номер" | "number" | "будет" | "is" | "у" | "нас" | "это" | "мой") {
+        while matches!(ear.word(from), "номер" | "number" | "будет" | "is" | "у" | "нас" | "это" | "мой")
+        {
             from += 1;
         }
         // "дом неправильный, дом четырнадцать": the second is meant.
@@ -81,14 +84,18 @@ fn labelled(ear: &mut Ear<'_>, text: &str, part: &mut AddressPart, begin: &mut O
             continue;
         }
         let ordinals = matches!(label, Label::Entrance | Label::Floor | Label::Block(_));
-        let led = ear.numbers.iter().any(|n| ordinals && n.ordinal && n.at.end == at && !ear.is_taken(n.at.start));
+        let led =
+            ear.numbers.iter().any(|n| ordinals && n.ordinal && n.at.end == at && !ear.is_taken(n.at.start));
         let number = ear
             .number_at(from)
             .filter(|n| !led && (!n.ordinal || ordinals || label == Label::House && n.at.len() == 1));
         let (value, start, mut end) = if let Some(number) = number {
             (number.digits.clone(), at, number.at.end)
         } else {
-            let before = ear.numbers.iter().find(|n| n.at.end == at && (ordinals && (n.ordinal || label != Label::Floor)));
+            let before = ear
+                .numbers
+                .iter()
+                .find(|n| n.at.end == at && (ordinals && (n.ordinal || label != Label::Floor)));
             let Some(before) = before.filter(|n| !ear.is_taken(n.at.start)) else {
                 at += 1;
                 continue;
@@ -97,7 +104,9 @@ fn labelled(ear: &mut Ear<'_>, text: &str, part: &mut AddressPart, begin: &mut O
         };
         let mut value = value;
         if number_run(label) {
-            while let Some(next) = ear.number_at(end).filter(|n| !n.ordinal && english_run(ear, at) && n.digits.len() <= 2) {
+            while let Some(next) =
+                ear.number_at(end).filter(|n| !n.ordinal && english_run(ear, at) && n.digits.len() <= 2)
+            {
                 value.push_str(&next.digits);
                 end = next.at.end;
             }
@@ -147,7 +156,8 @@ pub(super) fn house_tail(ear: &Ear<'_>, text: &str, mut value: String, mut end: 
     if is_letter && (!preposition || closes(end + 1)) && label(letter).is_none() {
         value.push_str(&letter.to_uppercase());
         end += 1;
-    } else if matches!(letter, "литер" | "литера" | "буква") && ear.word(end + 1).chars().count() == 1 {
+    } else if matches!(letter, "литер" | "литера" | "буква") && ear.word(end + 1).chars().count() == 1
+    {
         value.push_str(&ear.word(end + 1).to_uppercase());
         end += 2;
     }
@@ -159,14 +169,24 @@ fn bare_numbers(ear: &mut Ear<'_>, part: &mut AddressPart, begin: &mut Option<us
     if !ear.asked(|q| *q == Question::House) || part.house.is_some() || part.flat.is_some() {
         return;
     }
-    let free: Vec<_> =
-        ear.numbers.iter().filter(|n| !n.ordinal && !n.at.clone().any(|at| ear.is_taken(at))).cloned().collect();
+    let free: Vec<_> = ear
+        .numbers
+        .iter()
+        .filter(|n| !n.ordinal && !n.at.clone().any(|at| ear.is_taken(at)))
+        .cloned()
+        .collect();
     let [first, rest @ ..] = free.as_slice() else { return };
     let (mut value, mut end) = (first.digits.clone(), first.at.end);
     match rest {
         [] => (value, end) = house_tail(ear, "", value, end),
-        [second] if ear.word(end) == "дробь" => (value, end) = (format!("{value}/{}", second.digits), second.at.end),
-        [second] if second.at.start == end && ear.word(first.at.start).is_ascii() && !digits_only(ear.word(first.at.start)) => {
+        [second] if ear.word(end) == "дробь" => {
+            (value, end) = (format!("{value}/{}", second.digits), second.at.end)
+        }
+        [second]
+            if second.at.start == end
+                && ear.word(first.at.start).is_ascii()
+                && !digits_only(ear.word(first.at.start)) =>
+        {
             value.push_str(&second.digits);
             end = second.at.end;
         }

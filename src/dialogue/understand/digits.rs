@@ -41,14 +41,20 @@ pub(super) fn hear(ear: &mut Ear<'_>) {
             let placed = ear.has_cue(|cue| cue == Cue::Placed);
             let cancels = placed || ear.has_cue(|cue| matches!(cue, Cue::Cancel));
             let number = Some(number);
-            let from = if led(Cue::OrderNumber) || led(Cue::Cancel) || led(Cue::Placed) { from } else { at.start };
-            ear.act(from, at.end, if cancels { Act::ChangePlaced { number } } else { Act::Status { number } });
+            let from =
+                if led(Cue::OrderNumber) || led(Cue::Cancel) || led(Cue::Placed) { from } else { at.start };
+            ear.act(
+                from,
+                at.end,
+                if cancels { Act::ChangePlaced { number } } else { Act::Status { number } },
+            );
         }
     }
     if named {
         // The number belongs to what was said of the order: one act, not two.
         for at in 0..ear.words.len() {
-            let told = |cue| matches!(cue, Cue::Status | Cue::Placed | Cue::OrderNumber | Cue::Cancel | Cue::When);
+            let told =
+                |cue| matches!(cue, Cue::Status | Cue::Placed | Cue::OrderNumber | Cue::Cancel | Cue::When);
             if let Some((end, cue)) = ear.cue_at(at)
                 && told(cue)
             {
@@ -90,7 +96,8 @@ fn lead(ear: &Ear<'_>, number: usize) -> Option<(usize, usize, Cue)> {
         match ear.cues[at] {
             Some((from, end, cue))
                 if matches!(cue, Cue::Card | Cue::Phone | Cue::OrderNumber | Cue::Placed | Cue::Status)
-                    || cue == Cue::Cancel && ear.words[from..end].iter().any(|w| w.starts_with("заказ") || w == "order") =>
+                    || cue == Cue::Cancel
+                        && ear.words[from..end].iter().any(|w| w.starts_with("заказ") || w == "order") =>
             {
                 return Some((from, end, cue));
             }
@@ -112,9 +119,16 @@ fn order_number(
     let asked = ear.asked(|q| *q == Question::WhichOrder);
     let explicit = lead.is_some_and(|(from, end, _)| {
         ear.words[from..end].iter().any(|w| w.starts_with("номер") || w == "number" || w == "no")
-    }) || (at.start.saturating_sub(2)..at.start).any(|i| matches!(ear.word(i), "номер" | "number"));
+    }) || (at.start.saturating_sub(2)..at.start)
+        .any(|i| matches!(ear.word(i), "номер" | "number"));
     let least = match (lead.map(|(_, _, cue)| cue), asked) {
-        (Some(Cue::OrderNumber | Cue::Cancel | Cue::Placed | Cue::Status), _) => if explicit { 1 } else { 3 },
+        (Some(Cue::OrderNumber | Cue::Cancel | Cue::Placed | Cue::Status), _) => {
+            if explicit {
+                1
+            } else {
+                3
+            }
+        }
         (_, true) => 2,
         _ => return None,
     };

@@ -21,8 +21,10 @@ pub(super) fn hear(ear: &mut Ear<'_>, text: &str) {
         && let Some(extra) = shop.profile.extras.get(extra)
     {
         let mut from = end;
-        while matches!(ear.word(from), "такой" | "такая" | "такое" | "будет" | "это" | "is" | "that" | "says" | "пусть" | "напишите")
-        {
+        while matches!(
+            ear.word(from),
+            "такой" | "такая" | "такое" | "будет" | "это" | "is" | "that" | "says" | "пусть" | "напишите"
+        ) {
             from += 1;
         }
         if from < ear.words.len() {
@@ -33,6 +35,13 @@ pub(super) fn hear(ear: &mut Ear<'_>, text: &str) {
         return;
     }
     let Some(Question::Extra { slot }) = ear.context.asked else { return };
+    // "Без открытки", "no card".
+    if ear.words.len() <= 3 && matches!(ear.words.first().map(String::as_str), Some("без" | "without" | "no"))
+    {
+        let end = ear.words.len();
+        ear.act(0, end, Act::Deny);
+        return;
+    }
     if ear.words.is_empty() || steers(ear) {
         return;
     }
@@ -46,15 +55,34 @@ fn steers(ear: &Ear<'_>) -> bool {
         matches!(
             ear.cue(at),
             Some(
-                Cue::Filler | Cue::No | Cue::Yes | Cue::Weak | Cue::Thanks | Cue::Wait | Cue::Repeat | Cue::Withhold | Cue::Enough
-                    | Cue::NotWanted | Cue::Not | Cue::Goodbye | Cue::Slower | Cue::Any
+                Cue::Filler
+                    | Cue::No
+                    | Cue::Yes
+                    | Cue::Weak
+                    | Cue::Thanks
+                    | Cue::Wait
+                    | Cue::Repeat
+                    | Cue::Withhold
+                    | Cue::Enough
+                    | Cue::NotWanted
+                    | Cue::Not
+                    | Cue::Goodbye
+                    | Cue::Slower
+                    | Cue::Any
             )
         )
     });
     let steered = ear.has_cue(|cue| {
         matches!(
             cue,
-            Cue::Cancel | Cue::Person | Cue::StartOver | Cue::Repeat | Cue::Withhold | Cue::Status | Cue::CanCancel | Cue::Placed
+            Cue::Cancel
+                | Cue::Person
+                | Cue::StartOver
+                | Cue::Repeat
+                | Cue::Withhold
+                | Cue::Status
+                | Cue::CanCancel
+                | Cue::Placed
         )
     });
     alone || steered
@@ -66,7 +94,9 @@ fn as_written(text: &str, tail: &[String]) -> String {
     let mut rest = text.trim_end();
     let mut from = text.len();
     while left > 0 && !rest.is_empty() {
-        from = rest.rfind(char::is_whitespace).map_or(0, |at| at + rest[at..].chars().next().map_or(1, char::len_utf8));
+        from = rest
+            .rfind(char::is_whitespace)
+            .map_or(0, |at| at + rest[at..].chars().next().map_or(1, char::len_utf8));
         let count = words(&rest[from..]).iter().filter(|word| !bare(word).is_empty()).count();
         left = left.saturating_sub(count);
         rest = rest[..from].trim_end();

@@ -14,8 +14,19 @@ pub(super) fn hear(ear: &mut Ear<'_>) {
     for at in 0..ear.words.len() {
         let Some((end, Cue::Name)) = ear.cue_at(at) else { continue };
         let mut from = end;
-        while matches!(ear.word(from), "это" | "будет" | "пожалуйста" | "please" | "is" | "на" | "просто" | "имя" | "меня" | "just")
-        {
+        while matches!(
+            ear.word(from),
+            "это"
+                | "будет"
+                | "пожалуйста"
+                | "please"
+                | "is"
+                | "на"
+                | "просто"
+                | "имя"
+                | "меня"
+                | "just"
+        ) {
             from += 1;
         }
         let name = name_at(ear, from, true);
@@ -43,16 +54,25 @@ pub(super) fn hear_answer(ear: &mut Ear<'_>) {
     let unknown: Vec<usize> = (0..ear.words.len()).filter(|at| ear.is_unknown(*at)).collect();
     let (Some(first), Some(last)) = (unknown.first(), unknown.last()) else { return };
     let steered = ear.has_cue(|cue| {
-        matches!(cue, Cue::Cancel | Cue::Person | Cue::Withhold | Cue::Status | Cue::Price | Cue::Total | Cue::CanCancel)
+        matches!(
+            cue,
+            Cue::Cancel
+                | Cue::Person
+                | Cue::Withhold
+                | Cue::Status
+                | Cue::Price
+                | Cue::Total
+                | Cue::CanCancel
+        )
     });
     if last - first >= LONGEST || unknown.len() != last - first + 1 || steered {
         return;
     }
-    if let Some((name, to)) = name_at(ear, *first, false) {
-        if to == last + 1 {
-            let from = first - usize::from(ear.cue(first.wrapping_sub(1)) == Some(Cue::NameIs));
-            ear.act(from, to, Act::Name { name });
-        }
+    if let Some((name, to)) = name_at(ear, *first, false)
+        && to == last + 1
+    {
+        let led = first.checked_sub(1).is_some_and(|at| ear.cue(at) == Some(Cue::NameIs));
+        ear.act(first - usize::from(led), to, Act::Name { name });
     }
 }
 
@@ -68,7 +88,11 @@ fn name_at(ear: &Ear<'_>, from: usize, led: bool) -> Option<(String, usize)> {
         to += 1;
     }
     let goods = led && to == from + 1 && lexicon.term_at(&ear.words, from).is_some();
-    let surely = ear.words[..from].iter().rev().take(3).any(|w| matches!(w.as_str(), "зовут" | "имя" | "name" | "фамилия"));
+    let surely = ear.words[..from]
+        .iter()
+        .rev()
+        .take(3)
+        .any(|w| matches!(w.as_str(), "зовут" | "имя" | "name" | "фамилия"));
     if to == from || goods && !surely || ear.words[from..to].iter().any(|w| is_day(w)) {
         return None;
     }
@@ -77,7 +101,22 @@ fn name_at(ear: &Ear<'_>, from: usize, led: bool) -> Option<(String, usize)> {
 }
 
 fn is_day(word: &str) -> bool {
-    ["понедельник", "вторник", "сред", "четверг", "пятниц", "суббот", "воскресень", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-        .iter()
-        .any(|day| word.starts_with(day))
+    [
+        "понедельник",
+        "вторник",
+        "сред",
+        "четверг",
+        "пятниц",
+        "суббот",
+        "воскресень",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+    ]
+    .iter()
+    .any(|day| word.starts_with(day))
 }

@@ -99,7 +99,8 @@ fn parts(text: &str, whole: &str, inside: bool) -> Result<Vec<Part>, String> {
             return Err(format!("a bracket touches a word or is not opened in {whole:?}"));
         }
         if word.contains('|') && !inside {
-            let choices: Result<Vec<Vec<Part>>, String> = word.split('|').map(|word| items(word, whole)).collect();
+            let choices: Result<Vec<Vec<Part>>, String> =
+                word.split('|').map(|word| items(word, whole)).collect();
             parts.push(Part::Group { choices: choices?, optional: false });
         } else {
             parts.extend(items(word, whole)?);
@@ -247,7 +248,9 @@ impl<T> Patterns<T> {
         let mut best: Option<(usize, usize)> = None;
         let mut consider = |list: &[usize]| {
             for &index in list {
-                let Some(end) = self.all[index].0.end_at(said, at).filter(|end| *end >= at + self.all[index].2) else {
+                let Some(end) =
+                    self.all[index].0.end_at(said, at).filter(|end| *end >= at + self.all[index].2)
+                else {
                     continue;
                 };
                 let better = best.is_none_or(|(best_end, best_index)| {

@@ -29,13 +29,27 @@ pub(super) fn hear(ear: &mut Ear<'_>) {
             continue;
         };
         let to = at + parts.len();
+        // "Boston Avenue" and "улица Самарская" are no cities; "Самара, улица Гагарина" is one.
         let beside = |i: usize| address::is_street_word(ear.word(i));
-        let street = at.checked_sub(1).is_some_and(beside) || beside(to);
-        let free = (at..to).all(|i| !ear.is_taken(i) && !matches!(ear.cue(i), Some(cue) if cue != Cue::Filler));
+        let street = at.checked_sub(1).is_some_and(beside) || beside(to) && ear.word(to).is_ascii();
+        let free =
+            (at..to).all(|i| !ear.is_taken(i) && !matches!(ear.cue(i), Some(cue) if cue != Cue::Filler));
         if !street && free {
             ear.act(at, to, Act::City { city: name });
             for before in (at.saturating_sub(2)..at).rev() {
-                if !matches!(ear.word(before), "в" | "во" | "из" | "город" | "города" | "городе" | "по" | "to" | "in" | "from" | "г") {
+                if !matches!(
+                    ear.word(before),
+                    "в" | "во"
+                        | "из"
+                        | "город"
+                        | "города"
+                        | "городе"
+                        | "по"
+                        | "to"
+                        | "in"
+                        | "from"
+                        | "г"
+                ) {
                     break;
                 }
                 ear.take(before, before + 1);
@@ -47,9 +61,11 @@ pub(super) fn hear(ear: &mut Ear<'_>) {
 
 /// A city named as one ("город Гатчина"): how many words.
 fn named(ear: &mut Ear<'_>, at: usize) -> Option<usize> {
-    let lead = matches!(ear.word(at), "город" | "городе" | "города") || ear.word(at) == "city" && ear.word(at + 1) == "of";
+    let lead = matches!(ear.word(at), "город" | "городе" | "города")
+        || ear.word(at) == "city" && ear.word(at + 1) == "of";
     let from = at + 1 + usize::from(ear.word(at) == "city");
-    let plain = lead && ear.is_unknown(from) && is_wordy(ear.word(from)) && !address::is_street_word(ear.word(from));
+    let plain =
+        lead && ear.is_unknown(from) && is_wordy(ear.word(from)) && !address::is_street_word(ear.word(from));
     plain.then(|| {
         let located = ear.word(at) == "городе";
         let city = nominative(ear.word(from), if located { "в" } else { "" });
@@ -64,11 +80,20 @@ pub(super) fn hear_answer(ear: &mut Ear<'_>) {
         return;
     }
     let unknown: Vec<usize> = (0..ear.words.len())
-        .filter(|at| ear.is_unknown(*at) && !matches!(ear.word(*at), "живу" | "живем" | "живёт" | "live" | "город" | "city"))
+        .filter(|at| {
+            ear.is_unknown(*at)
+                && !matches!(ear.word(*at), "живу" | "живем" | "живёт" | "live" | "город" | "city")
+        })
         .collect();
     let (Some(&first), Some(&last)) = (unknown.first(), unknown.last()) else { return };
-    let steered = ear.any(|act| !matches!(act, Act::Affirm | Act::Method { .. }));
-    if last - first > 2 || unknown.len() != last - first + 1 || steered || !(first..=last).all(|at| is_wordy(ear.word(at))) {
+    let located = first.checked_sub(1).is_some_and(|at| matches!(ear.word(at), "в" | "из" | "in" | "from"));
+    let steered = ear.any(|act| !matches!(act, Act::Affirm | Act::Method { .. }))
+        || ear.has_cue(|cue| cue == Cue::Pickup) && !located;
+    if last - first > 2
+        || unknown.len() != last - first + 1
+        || steered
+        || !(first..=last).all(|at| is_wordy(ear.word(at)))
+    {
         return;
     }
     let led = first.checked_sub(1).map_or("", |at| ear.word(at));
@@ -76,7 +101,8 @@ pub(super) fn hear_answer(ear: &mut Ear<'_>) {
     let words = ear.words.len();
     ear.act(first, last + 1, Act::City { city: city.join(" ") });
     for at in 0..words {
-        if matches!(ear.word(at), "живу" | "живем" | "live" | "город" | "city" | "в" | "из" | "in") {
+        if matches!(ear.word(at), "живу" | "живем" | "live" | "город" | "city" | "в" | "из" | "in")
+        {
             ear.take(at, at + 1);
         }
     }
@@ -89,7 +115,9 @@ fn nominative(word: &str, led: &str) -> String {
     let plain = match led {
         "в" | "во" if word.ends_with('у') => body(1) + "а",
         "в" | "во" if word.ends_with('ю') => body(1) + "я",
-        "в" | "во" if ends(&["ске", "ове", "еве", "граде", "бурге", "ере", "ензе"]) && !ends(&["ензе"]) => body(1),
+        "в" | "во" if ends(&["ске", "ове", "еве", "граде", "бурге", "ере", "ензе"]) && !ends(&["ензе"]) => {
+            body(1)
+        }
         "в" | "во" if word.ends_with('е') => body(1) + "а",
         "в" | "во" if ends(&["ни", "ри", "ли", "ми", "ви"]) => body(1) + "ь",
         "из" if ends(&["ги", "ки", "хи", "ы"]) => body(1) + "а",
@@ -104,9 +132,12 @@ fn stems(name: &str) -> Vec<String> {
     words(name).iter().map(|word| stem(&bare(word))).collect()
 }
 
+/// Cities by the stem of their first word: the stems of all words, the name.
+type Cities = BTreeMap<String, Vec<(Vec<String>, String)>>;
+
 /// The listed cities by the stem of their first word.
-static KNOWN: LazyLock<BTreeMap<String, Vec<(Vec<String>, String)>>> = LazyLock::new(|| {
-    let mut known: BTreeMap<String, Vec<(Vec<String>, String)>> = BTreeMap::new();
+static KNOWN: LazyLock<Cities> = LazyLock::new(|| {
+    let mut known: Cities = BTreeMap::new();
     let names = CITIES.split(',').map(|name| (name.trim(), name.trim()));
     for (said, name) in names.chain(ALIASES.iter().copied()) {
         let stems = stems(said);

@@ -43,7 +43,9 @@ lines = "ten"
 
 #[test]
 fn what_is_no_toml_is_told_too() {
-    for text in ["[[units]\n", "a = 1\na = 2\n", "[hours]\nmon = \"9:00-20:00\nsun = 1", "\u{0}", "limits = 3"] {
+    for text in
+        ["[[units]\n", "a = 1\na = 2\n", "[hours]\nmon = \"9:00-20:00\nsun = 1", "\u{0}", "limits = 3"]
+    {
         assert!(!Profile::parse(text).unwrap_err().is_empty(), "{text}");
     }
     assert!(Profile::parse("").is_ok());

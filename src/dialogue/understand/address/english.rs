@@ -81,7 +81,9 @@ fn put(
 fn house_ending_at(ear: &Ear<'_>, end: usize) -> Option<(String, usize)> {
     let mut at = end;
     let mut digits = String::new();
-    while let Some(number) = ear.numbers.iter().find(|n| n.at.end == at && !n.ordinal && !ear.is_taken(n.at.start)) {
+    while let Some(number) =
+        ear.numbers.iter().find(|n| n.at.end == at && !n.ordinal && !ear.is_taken(n.at.start))
+    {
         digits = format!("{}{digits}", number.digits);
         at = number.at.start;
     }

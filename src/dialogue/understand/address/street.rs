@@ -8,14 +8,27 @@ use super::super::word::capitalised;
 use super::{house_tail, is_name_word, joined, label};
 
 const MONTHS: &[&str] = &[
-    "января", "февраля", "марта", "апреля", "мая", "июня", "июля", "августа", "сентября", "октября", "ноября", "декабря",
+    "января",
+    "февраля",
+    "марта",
+    "апреля",
+    "мая",
+    "июня",
+    "июля",
+    "августа",
+    "сентября",
+    "октября",
+    "ноября",
+    "декабря",
 ];
 
 /// A kind of street in its nominative, and whether it is feminine.
 fn kind(word: &str) -> Option<(&'static str, bool)> {
     Some(match word {
         "улица" | "улицу" | "улице" | "улицы" | "ул" => ("улица", true),
-        "проспект" | "проспекте" | "проспекта" | "проспекту" | "пр" | "просп" => ("проспект", false),
+        "проспект" | "проспекте" | "проспекта" | "проспекту" | "пр" | "просп" => {
+            ("проспект", false)
+        }
         "переулок" | "переулке" | "переулка" | "пер" => ("переулок", false),
         "бульвар" | "бульваре" | "бульвара" => ("бульвар", false),
         "шоссе" => ("шоссе", false),
@@ -34,7 +47,20 @@ fn kind(word: &str) -> Option<(&'static str, bool)> {
 /// Whether the word is a kind of street, in either language.
 pub(in crate::dialogue::understand) fn is_street_word(word: &str) -> bool {
     kind(word).is_some()
-        || matches!(word, "street" | "avenue" | "road" | "lane" | "boulevard" | "terrace" | "highway" | "parkway" | "ave" | "rd" | "blvd")
+        || matches!(
+            word,
+            "street"
+                | "avenue"
+                | "road"
+                | "lane"
+                | "boulevard"
+                | "terrace"
+                | "highway"
+                | "parkway"
+                | "ave"
+                | "rd"
+                | "blvd"
+        )
 }
 
 /// Hears a street and the house behind it.
@@ -93,7 +119,8 @@ fn named_by_kind(ear: &Ear<'_>, marker: usize) -> Option<(String, usize, usize)>
         let name = nominative(&ear.words[number.at.clone()].join(" "), feminine, true);
         return Some((format!("{} {kind_name}", capitalised(&name)), number.at.start, marker + 1));
     }
-    let mut name: Vec<String> = ear.words[from..marker].iter().map(|w| nominative(w, feminine, true)).collect();
+    let mut name: Vec<String> =
+        ear.words[from..marker].iter().map(|w| nominative(w, feminine, true)).collect();
     for word in &mut name {
         *word = capitalised(word);
     }
@@ -122,7 +149,8 @@ fn name_from(ear: &Ear<'_>, from: usize, feminine: bool) -> (Vec<String>, usize)
                 continue;
             }
             // "1-я Тверская", "первая Тверская".
-            if matches!(next, "я" | "й" | "ая" | "ый" | "ой") && is_name_word(ear, number.at.end + 1) {
+            if matches!(next, "я" | "й" | "ая" | "ый" | "ой") && is_name_word(ear, number.at.end + 1)
+            {
                 name.push(format!("{}-{}", number.digits, if feminine { "я" } else { "й" }));
                 at = number.at.end + 1;
                 continue;
@@ -164,7 +192,9 @@ fn named_before_house(ear: &Ear<'_>, asked: bool, begin: Option<usize>) -> Optio
     let house = (0..ear.words.len()).find(|at| matches!(ear.word(*at), "дом" | "д") && ear.is_taken(*at));
     if let (Some(house), Some(_)) = (house, begin) {
         let (from, to) = ending_at(ear, house)?;
-        let named = ear.words[from..to].iter().all(|w| ear.context.shop.lexicon.term_at(std::slice::from_ref(w), 0).is_none());
+        let named = ear.words[from..to]
+            .iter()
+            .all(|w| ear.context.shop.lexicon.term_at(std::slice::from_ref(w), 0).is_none());
         if let Some((prefix, start)) = ordinal_before(ear, from, true) {
             let name = joined(&ear.words[from..to]);
             return named.then(|| (format!("улица {prefix}{name}"), start, to));
@@ -183,9 +213,10 @@ fn named_before_house(ear: &Ear<'_>, asked: bool, begin: Option<usize>) -> Optio
     }
     let from = (0..ear.words.len()).find(|at| is_name_word(ear, *at))?;
     let to = (from..ear.words.len()).find(|at| !is_name_word(ear, *at)).unwrap_or(ear.words.len());
-    let cyrillic = ear.word(from).chars().any(|c| !c.is_ascii());
+    let cyrillic = !ear.word(from).is_ascii();
     // What stands before a name is of no weight, or the answer is none.
-    let lead = (0..from).all(|at| ear.is_filler(at) || ear.is_taken(at) || ear.cue(at).is_some() || ear.word(at) == "адрес");
+    let lead = (0..from)
+        .all(|at| ear.is_filler(at) || ear.is_taken(at) || ear.cue(at).is_some() || ear.word(at) == "адрес");
     (cyrillic && to - from <= 3 && lead).then(|| (street_of(&ear.words[from..to]), from, to))
 }
 

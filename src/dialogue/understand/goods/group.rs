@@ -60,14 +60,18 @@ impl Group {
         let own = self.what.with.iter().find(|term| term.key == KIND).map(|term| term.value.as_str());
         let line = ear.context.line.and_then(|line| line.attributes.get(KIND)).map(String::as_str);
         let only = || {
-            let mut kinds = ear.context.shop.products.iter().filter_map(|product| product.attributes.get(KIND));
+            let mut kinds =
+                ear.context.shop.products.iter().filter_map(|product| product.attributes.get(KIND));
             let first = kinds.next()?;
             kinds.all(|kind| kind == first).then_some(first.as_str())
         };
         let kind = own.or(line).or_else(only);
         let units = || self.units.iter().filter_map(|at| profile.units.get(*at));
-        let of = |unit: &&crate::dialogue::profile::Unit| kind.is_some_and(|kind| unit.of.iter().any(|own| own == kind));
-        let unit = units().find(of).or_else(|| units().find(|unit| unit.of.is_empty())).or_else(|| units().next());
+        let of = |unit: &&crate::dialogue::profile::Unit| {
+            kind.is_some_and(|kind| unit.of.iter().any(|own| own == kind))
+        };
+        let unit =
+            units().find(of).or_else(|| units().find(|unit| unit.of.is_empty())).or_else(|| units().next());
         let pieces = unit.map_or(1, |unit| unit.pieces.max(1));
         let count = match self.count {
             Some(count) => count,
@@ -105,7 +109,11 @@ impl Reader<'_, '_> {
         // An unknown word belongs to goods that were said, or that were surely asked for.
         if !group.is_empty() && group.describes() || group.count.is_some() && !unknown.is_empty() {
             group.what.unknown = unknown.iter().map(|(_, word)| word.clone()).collect();
-        } else if group.is_empty() && self.groups.is_empty() && group.mode != Mode::Replace && !unknown.is_empty() {
+        } else if group.is_empty()
+            && self.groups.is_empty()
+            && group.mode != Mode::Replace
+            && !unknown.is_empty()
+        {
             let plain = unknown.len() <= 3 && self.mode != Mode::Mention;
             if plain {
                 group.begin(unknown[0].0);
@@ -129,8 +137,14 @@ impl Reader<'_, '_> {
         let counts_next = next.is_some_and(|t| matches!(t.what, What::Term(_)))
             || next.is_some_and(|t| matches!(t.what, What::Unit(_))) && self.joined;
         // "Букет из пятнадцати роз": the bouquet is no thing of its own.
-        let packed = self.group.packing && self.group.count.is_none() && self.group.what.with.len() == 1 && !self.joined;
-        let led = tokens[at].from.checked_sub(1).is_some_and(|at| matches!(self.ear.word(at), "из" | "с" | "of" | "with"));
+        let packed = self.group.packing
+            && self.group.count.is_none()
+            && self.group.what.with.len() == 1
+            && !self.joined;
+        let led = tokens[at]
+            .from
+            .checked_sub(1)
+            .is_some_and(|at| matches!(self.ear.word(at), "из" | "с" | "of" | "with"));
         if packed && led {
             self.group.what.with.clear();
         }
@@ -204,10 +218,17 @@ impl Reader<'_, '_> {
         let Some(nth) = self.ear.numbers.get(index).and_then(|n| u32::try_from(n.value).ok()) else { return };
         let next = tokens[at + 1..].iter().find(|t| !matches!(t.what, What::Filler));
         let refused = next.is_some_and(|t| {
-            t.to - t.from > 1 && matches!(t.what, What::Cue(super::Cue::No | super::Cue::NotWanted | super::Cue::Not))
+            t.to - t.from > 1
+                && matches!(t.what, What::Cue(super::Cue::No | super::Cue::NotWanted | super::Cue::Not))
                 || matches!(t.what, What::Cue(super::Cue::Remove | super::Cue::NotWanted))
         });
-        if self.removing.is_some() || refused {
+        if self.swapping {
+            self.take(token);
+            self.swapping = false;
+            (self.mode, self.group.mode) = (Mode::Replace, Mode::Replace);
+            self.group.begin(token.from);
+            self.group.instead = Some(Description { nth: Some(nth), ..Description::default() });
+        } else if self.removing.is_some() || refused {
             self.take(token);
             if let Some(next) = next.filter(|_| refused) {
                 self.ear.take(next.from, next.to);

@@ -16,7 +16,10 @@ pub(super) fn share(shop: &Shop, groups: &mut [Group]) {
         let next = next.filter(|next| takes(next) && next.what.with.iter().any(is_head));
         let before = at.checked_sub(1).map(|at| &groups[at]).filter(|before| takes(before));
         let from: Vec<Term> = match (before, next) {
-            (Some(before), _) if groups[at].choosing || before.what.with.iter().any(|term| term.key == KIND || bare && is_head(term)) => {
+            (Some(before), _)
+                if groups[at].choosing
+                    || before.what.with.iter().any(|term| term.key == KIND || bare && is_head(term)) =>
+            {
                 before.what.with.clone()
             }
             (_, Some(next)) => next.what.with.clone(),

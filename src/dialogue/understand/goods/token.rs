@@ -49,7 +49,10 @@ pub(super) fn tokens(ear: &Ear<'_>) -> Vec<Token> {
             to = ear.numbers[index].at.end;
             What::Number(index)
         } else if let Some((meanings, length)) = lexicon.term_at(&ear.words, at)
-            && cue.is_none_or(|(end, cue)| end - at < length || matches!(cue, Cue::Filler | Cue::And | Cue::PriceIs) && end - at <= length)
+            && cue.is_none_or(|(end, cue)| {
+                end - at < length
+                    || matches!(cue, Cue::Filler | Cue::And | Cue::PriceIs) && end - at <= length
+            })
         {
             to = at + length;
             What::Term(meanings)

@@ -7,7 +7,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     (
         Cue::Want,
         "(я) хочу (бы) (заказать|купить|взять|приобрести|оформить); (я) хотел* (бы) (заказать|купить|взять|приобрести|оформить); (мне) (бы) хотелось (бы) (заказать|купить|взять|приобрести); (мне) нужен|нужна|нужны (будет|будут); (мне) нужно (заказать|купить|взять); (мне) надо (заказать|купить|взять) (бы); мне бы; \
-         дайте (мне); возьму (его|ее|их|эту|этот|эти); беру (его|ее|их|эту|этот|эти); хочу; надо; нужно; покупаю; (давайте) возьмем; (я) (бы) взял* (бы); (я) (бы) заказал* (бы); заказать; купить; закажу; заказываю; приобрести; закажите; взять; куплю; ищу; (мне) требуется|требуются; (меня) интересует|интересуют; оформите (мне) (заказ); подберите (мне); буду брать; отложите; запишите мне; отпустите; \
+         дайте (мне); возьму (его|ее|их|эту|этот|эти); беру (его|ее|их|эту|этот|эти); хочу; надо; нужно; покупаю; (давайте) возьмем; (я) бы взял*; взял* бы; (я) бы заказал*; заказал* бы; заказать; купить; закажу; заказываю; приобрести; закажите; взять; куплю; ищу; (мне) требуется|требуются; (меня) интересует|интересуют; оформите (мне) (заказ); подберите (мне); буду брать; отложите; запишите мне; отпустите; \
          (i) need (to) (order|buy|get); (i) want (to) (order|buy|get|have); (i) would like (to) (order|buy|get|have); id like (to) (order|buy|get|have); ill take|have|get (it|them|that|this|those); i want it; i will take|have; give me; can|could|may i have|get|order|buy (please); looking for; (i) (am|im) looking for; lets take|get|have; order me; get me; buy; purchase; well take; id love; put me down for; (im) interested in; lets go with; ill go with; go with",
     ),
     (
@@ -25,10 +25,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
         "лучше; давайте лучше; а лучше; нет лучше; поменяйте (мне|их|его|ее) на; поменять (их|его|ее) на; замените (мне|их|его|ее) на; заменить (их|его|ее) на; пусть будет|будут (лучше); пусть лучше; смените на; исправьте на; измените на; переделайте на; \
          make it|that|them; change (it|that|them) to; switch (it|that|them) to; swap (it|that|them) for; replace (it|that|them) with; rather; id rather (have|take); let it be; change that to; (no) make that",
     ),
-    (
-        Cue::Instead,
-        "вместо; взамен; заместо; instead of; in place of; rather than",
-    ),
+    (Cue::Instead, "вместо; взамен; заместо; instead of; in place of; rather than"),
     (Cue::Replace, "instead; вместо этого; вместо них; вместо него; вместо нее"),
     (
         Cue::Change(super::super::super::act::Target::Something),
@@ -70,14 +67,17 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Extreme(Extreme::Cheaper),
-        "подешевле; (что) (нибудь|то) (есть) (по) дешевле; дешевле; (есть) (что) (нибудь|то) подешевле (есть) (нибудь|что) (нибудь); не так дорого; слишком дорого; дорого; дороговато; дорогие; \
+        "подешевле (ничего) (нет|есть); ничего (нет) подешевле|дешевле; (что) (нибудь|то) (есть) (по) дешевле; дешевле; (есть) (что) (нибудь|то) подешевле (есть) (нибудь|что) (нибудь); не так дорого; слишком дорого; дорого; дороговато; дорогие; \
          cheaper (ones|options|option); less expensive; (is there) (do you have) (anything|something|any) cheaper (ones); too expensive; which (one) is (the) cheaper; not so expensive; thats expensive",
     ),
     (
         Cue::Extreme(Extreme::Dearest),
         "самы* дорог*; самую дорог*; самое дорог*; самы* лучш*; самую лучшую; самое лучшее; (the) most expensive (one|ones); (the) best (one|ones|quality); top quality",
     ),
-    (Cue::Extreme(Extreme::Dearer), "подороже; дороже; получше; more expensive (one|ones); better (one|ones|quality)"),
+    (
+        Cue::Extreme(Extreme::Dearer),
+        "подороже; дороже; получше; more expensive (one|ones); better (one|ones|quality)",
+    ),
     (
         Cue::Any,
         "любой; любая; любую; любые; любое; любого; любом; (мне) (все|всё) равно (какой|какую|какие|какая); (мне) без разницы; (мне) (не) важно какой|какая|какие|какую; неважно; не важно; (да) какой угодно; какую угодно; какие угодно; что угодно; на ваше усмотрение; на ваш выбор; как вам удобно; выберите сами; без предпочтений; (мне) не принципиально; \
@@ -87,28 +87,46 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
         Cue::PriceMax,
         "до; не дороже (чем); не больше (чем); дешевле; дешевле чем; не более (чем); максимум; в пределах; до суммы; не выше; в районе; under; below; up to; less than; no more than; not more than; cheaper than; at most; within; maximum; not over; no higher than; around",
     ),
-    (Cue::PriceMin, "от; дороже; не дешевле (чем); не меньше (чем); больше чем; дороже чем; начиная от; over; above; more than; at least; from; starting from; starting at"),
+    (
+        Cue::PriceMin,
+        "от; дороже; не дешевле (чем); не меньше (чем); больше чем; дороже чем; начиная от; over; above; more than; at least; from; starting from; starting at",
+    ),
     (
         Cue::PriceIs,
         "(тот|та|ту|те|того|той) (который|которая|которую|которые|что) за; (тот|та|ту|те|того) за; (тот|та|ту|те) (который|которая|что|которые|которую) стоит|стоят; за; по цене; по; the one for; the one that costs|is; (that|which) costs; the one at; one for; at; for",
     ),
-    (Cue::Currency, "рубл*; руб; р; доллар*; dollars; dollar; bucks; rubles; roubles; ruble; usd; евро; euros; euro; тенге"),
+    (
+        Cue::Currency,
+        "рубл*; руб; р; доллар*; dollars; dollar; bucks; rubles; roubles; ruble; usd; евро; euros; euro; тенге",
+    ),
     (Cue::And, "и; плюс; а; and; с; with; ну и; но; but"),
     (Cue::Or, "или; либо; or"),
     (
         Cue::That,
         "(вот) тот (который|что|где|у которого); (вот) та (которая|что|где); (вот) ту (которая|которую|что|где); (вот) те (которые|что|где); тот вариант; (вот) этот (который); (вот) эту (которая); the one (thats|[that is]|which|that); the ones (that|which); that one; this one; (the) one; которая; который; которые; ту самую",
     ),
-    (Cue::Other, "(the) other one; (а) другой (вариант|тогда); (а) другую (тогда); (а) другая; второй из двух; the other; оставш*; не этот а другой; противоположн*"),
+    (
+        Cue::Other,
+        "(the) other one; (а) другой (вариант|тогда); (а) другую (тогда); (а) другая; второй из двух; the other; оставш*; не этот а другой; противоположн*",
+    ),
     (
         Cue::None,
         "ни один (из них) (не) (подходит); ни одна (из них) (не) (подходит); ни тот ни другой; ни то ни другое; ни та ни другая; ничего (из этого|из них) (не) (подходит|нравится|подойдет) (подходит|нравится|подойдет); никакой; никакую; никакие; (мне) (все) не подходит (ни) (один|одна); ничего не подходит; none (of) (them|these|those); neither (one|of) (them|these); not any of (them|these)",
     ),
-    (Cue::Last, "последний; последняя; последнюю; последнего; последней; последние; (the) last one; (the) latest (one|order); the last"),
-    (Cue::Nth, "вариант; варианта; номер; под номером; пункт; пункта; number; option; point; no; точка; точку"),
+    (
+        Cue::Last,
+        "последний; последняя; последнюю; последнего; последней; последние; (the) last one; (the) latest (one|order); the last",
+    ),
+    (
+        Cue::Nth,
+        "вариант; варианта; номер; под номером; пункт; пункта; number; option; point; no; точка; точку",
+    ),
     (Cue::More, "больше; побольше; more"),
     (Cue::Fewer, "меньше; поменьше; less; fewer"),
-    (Cue::Wrong, "неправильн*; неверн*; не тот; не та; не то; ошиб*; не такой; is wrong; wrong; isnt right; incorrect; mistake"),
+    (
+        Cue::Wrong,
+        "неправильн*; неверн*; не тот; не та; не то; ошиб*; не такой; is wrong; wrong; isnt right; incorrect; mistake",
+    ),
     (
         Cue::Filler,
         "штук (по); вот эти; вот это; вот эту; какие то; какую то; какой то; что то; машину; на машину; для машины; \

@@ -21,10 +21,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
         "оператор* не (надо|нужно|нужен); не (надо|нужно|нужен) оператор*; не (надо) соединя*; не соединяйте (меня) (с) (оператором); без оператор*; не переключайте; (не) (хочу) (с) оператором не (хочу|надо|буду); \
          no operator; (i) dont need (an|the|a) operator|person|human; (i) dont want (an|the|a) operator|person|human; dont transfer (me); dont put me through; dont connect me",
     ),
-    (
-        Cue::Keep,
-        "оператор связи; оператор сказал*; оператор обещал*; оператор мне",
-    ),
+    (Cue::Keep, "оператор связи; оператор сказал*; оператор обещал*; оператор мне"),
     (
         Cue::Delivery,
         "доставка; доставку; доставки; доставкой; доставьте; доставить; доставляйте; привез* (домой|мне|ко) (мне); привезите (домой|мне); курьер*; до двери; на дом; с доставкой (на) (дом); доставку (на) (дом|домой); \
@@ -45,7 +42,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Pay(PaymentMethod::CashOnDelivery),
-        "налич*; наличк*; кэш*; кеш*; (оплата|оплачу|заплачу|платить) наличными (курьеру|при) (получении|доставке); наличными (при) (получении|курьеру|доставке) (курьеру); деньгами; живыми деньгами; нал; налом; \
+        "налич* (когда привезут|доставят|получу|заберу); кэш*; кеш*; (оплата|оплачу|заплачу|платить) наличными (курьеру|при) (получении|доставке); наличными (при) (получении|курьеру|доставке) (курьеру); деньгами; живыми деньгами; нал; налом; \
          (pay|paying|ill|i|in|with|by) (pay|will) (in|with|by) cash (on|at|when|to) (delivery|pickup|collection|the|courier) (courier); cod",
     ),
     (
@@ -72,7 +69,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
         Cue::Payments,
         "(какие) способы оплаты (есть); как (у вас) (можно) (вам) (будет) оплатить|платить|заплатить|оплачивать; чем (у вас) (можно) (вам) (будет) оплатить|платить|заплатить; какие (есть) (варианты|способы|виды) оплаты; как (происходит|производится|проходит) оплата; можно (ли) (оплатить|платить) (картой) или (наличными) _; \
          картой можно; (а) можно картой (оплатить); картой принимаете; карты принимаете; вы принимаете карты; наличными можно; \
-         how can|do i pay; ways to pay; payment methods|options; how (can|do) (i|we|you) pay; what (payment) (methods|options) (of) (payment) do you (have|accept|take); do you (take|accept) (cards|cash|card); can i pay (by|with|in) (card|cash); is cash (ok|okay)",
+         how can|do i pay; ways to pay; payment methods|options; how (can|do) (i|we|you) pay; what (payment) (methods|options) (of) (payment) do you (have|accept|take); do you take|accept cards|cash|card; can i pay (by|with|in) (card|cash); is cash (ok|okay)",
     ),
     (
         Cue::Price,
@@ -131,10 +128,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
          [оформите|оформляйте|оформить|оформим|запишите|записывайте|запишем|делайте|пишите|поставьте] (заказ|его|мой|это|все|пожалуйста|просто|меня|давайте) (заказ|его|пожалуйста|просто) на; заказ (будет) на; [запишите|записывайте|пишите] (меня|заказ|просто|пожалуйста|там) (просто|как); получатель; заказчик; получатель|заказчик (будет|это); \
          my name (is|s); my names; the name (is|s); (put|place|make|book) (it|[the order]|this|that) under the name (of); (put|place|make|book) (it|[the order]|this|that) (down) (in|to|for) the name (of); under the name (of); put|place|make|book (it|the order|this|that) under (the name) (of); in the name of; (the) (last|first|full) name (is); call me; names",
     ),
-    (
-        Cue::NameIs,
-        "на; это; я; this is; its; im; it is; for",
-    ),
+    (Cue::NameIs, "на; это; я; this is; its; im; it is; for"),
     (
         Cue::Withhold,
         "какая (вам) разница; не скажу; не буду говорить|называть|представляться; без имени; (а) зачем (вам|оно|это) (мое|моё|вам|нужно|знать) (имя|номер|телефон|это|адрес); не хочу (говорить|называть|представляться); не важно какое имя; имя не важно; не ваше дело; это секрет; (это) [необязательно|не обязательно]; анонимно; можно без (имени|этого); \
@@ -149,13 +143,34 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
         Cue::Change(Target::Address),
         "[измен*|поменя*|исправ*|смен*|друг*|нов*] (мне|пожалуйста) (мой) адрес* (доставки) (другой|другая|неправильн*|неверн*|не тот|измен*|поменя*); адрес (доставки) [другой|другая|неправильн*|неверн*|не тот|изменился]; не туда; не тот адрес; адрес не (тот|такой|верный|правильный); change (the|my) (delivery) address; (a) different address; wrong address; (the) address is wrong; another address; new address",
     ),
-    (Cue::Change(Target::City), "[измен*|поменя*|смен*|друг*] город*; не тот город; город [другой|не тот|неправильн*|неверн*]; change the city; different city; wrong city; another city"),
-    (Cue::Change(Target::Quantity), "[измен*|поменя*|исправ*|друг*] (пожалуйста) количеств* (другое|неправильн*|неверн*|измен*|не то); change the quantity|amount|number; different quantity|amount; wrong quantity|amount|number"),
-    (Cue::Change(Target::Goods), "[измен*|поменя*|исправ*|друг*] (мне) [товар*|размер*|марк*|бренд*|модел*]; не тот товар; товар не тот; (размер|марка|модель) не (тот|та|такая); change the (product|goods|size|brand|item|model); wrong (product|item|size|brand|model); different (product|item|size|brand|model); нет другой размер; другой размер"),
-    (Cue::Change(Target::Method), "[измен*|поменя*|друг*] (способ) [доставки|получения|доставку]; измен* доставк*; поменя* доставк*; change the delivery (method); different delivery"),
-    (Cue::Change(Target::Payment), "[измен*|поменя*|друг*] (способ) оплат*; оплата [другая|не та|неправильн*]; change the payment (method); change how i pay; different payment (method)"),
-    (Cue::Change(Target::Name), "[измен*|поменя*|исправ*|друг*] (мое) [имя|фамили*]; имя [неправильн*|неверн*|не то|другое]; фамилия [неправильн*|неверн*|не та|другая]; change the name; wrong name; different name; (the|my) name is wrong"),
-    (Cue::Change(Target::Point), "[измен*|поменя*|друг*] пункт*; пункт [другой|не тот]; change the pickup point; different (pickup) point; another point"),
+    (
+        Cue::Change(Target::City),
+        "[измен*|поменя*|смен*|друг*] город*; не тот город; город [другой|не тот|неправильн*|неверн*]; change the city; different city; wrong city; another city",
+    ),
+    (
+        Cue::Change(Target::Quantity),
+        "[измен*|поменя*|исправ*|друг*] (пожалуйста) количеств* (другое|неправильн*|неверн*|измен*|не то); change the quantity|amount|number; different quantity|amount; wrong quantity|amount|number",
+    ),
+    (
+        Cue::Change(Target::Goods),
+        "[измен*|поменя*|исправ*|друг*] (мне) [товар*|размер*|марк*|бренд*|модел*]; не тот товар; товар не тот; (размер|марка|модель) не (тот|та|такая); change the (product|goods|size|brand|item|model); wrong (product|item|size|brand|model); different (product|item|size|brand|model); нет другой размер; другой размер",
+    ),
+    (
+        Cue::Change(Target::Method),
+        "[измен*|поменя*|друг*] (способ) [доставки|получения|доставку]; измен* доставк*; поменя* доставк*; change the delivery (method); different delivery",
+    ),
+    (
+        Cue::Change(Target::Payment),
+        "[измен*|поменя*|друг*] (способ) оплат*; оплата [другая|не та|неправильн*]; change the payment (method); change how i pay; different payment (method)",
+    ),
+    (
+        Cue::Change(Target::Name),
+        "[измен*|поменя*|исправ*|друг*] (мое) [имя|фамили*]; имя [неправильн*|неверн*|не то|другое]; фамилия [неправильн*|неверн*|не та|другая]; change the name; wrong name; different name; (the|my) name is wrong",
+    ),
+    (
+        Cue::Change(Target::Point),
+        "[измен*|поменя*|друг*] пункт*; пункт [другой|не тот]; change the pickup point; different (pickup) point; another point",
+    ),
     (
         Cue::Change(Target::Something),
         "(я) хочу изменить (мой) заказ; (хочу|надо|нужно|можно|давайте) (кое) (что) (то) измен* (заказ|кое) (что); (хочу|надо|нужно|можно|давайте) поменять (кое) (что) (заказ); измен* (в) (заказ*|нем); есть ошибка; тут ошибка; ошибка (в) (заказе); вы ошиблись; не все верно; не все правильно; (i) (want|need|would|like|id) (to) (like) (to) change (something|[my order]|[the order]|it); theres a mistake; something is wrong; not everything is (right|correct); change something; i need to change something",

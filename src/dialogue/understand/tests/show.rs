@@ -34,7 +34,8 @@ pub(super) fn show(act: &Act) -> String {
                 ("floor", &part.floor),
                 ("flat", &part.flat),
             ];
-            let said = parts.iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}={value}")));
+            let said =
+                parts.iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("{key}={value}")));
             format!("address {}", said.collect::<Vec<_>>().join("; "))
         }
         Act::Payment { method } => match method {
@@ -95,7 +96,8 @@ fn amount_of(amount: Amount) -> String {
 fn describe(what: &Description) -> String {
     let mut out = String::new();
     let sorted = |terms: &[Term], sign: &str| {
-        let mut said: Vec<String> = terms.iter().map(|term| format!(" {sign}{}={}", term.key, term.value)).collect();
+        let mut said: Vec<String> =
+            terms.iter().map(|term| format!(" {sign}{}={}", term.key, term.value)).collect();
         said.sort();
         said.concat()
     };
