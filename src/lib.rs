@@ -11,6 +11,7 @@
 //! | [`call`] | the driver of one call, its order desk, its tape; the only `select!` of a call |
 //! | [`audio`] | 20 ms frames, resampling, voice activity, WAV |
 //! | [`conversation`] | the core: ear, mouth, floor, mind, consent; pure |
+//! | [`dialogue`] | what the caller's words do, what is wanted, what comes next, how it is said; a shop is data |
 //! | [`engines`] | hearing, thinking, speaking behind three ports; a vendor's format never leaves its file |
 //! | [`orders`] | order nouns, the model's tools, the client of the Store API |
 //! | [`audit`] | the journal that is fsynced first, its hash chains, its way to PostgreSQL |
@@ -20,6 +21,7 @@
 //! | [`store`] | the reference store, as foreign to the voice server as a customer's own |
 //! | [`cli`], [`config`], [`telemetry`], [`ids`] | the executable around it |
 //! | [`load`] | many telephones at once, to measure the voice server with |
+//! | [`rehearsal`] | one call in text and in virtual time: the real core and rules, a scripted caller, a shop in memory |
 //! | [`telephone`], [`postgres`] | a caller's telephone and a private cluster, for the demonstration and the tests |
 //!
 //! Who may import whom is a table in `tests/architecture.rs`, which also keeps clocks, sockets, chance and floating point out
@@ -68,6 +70,7 @@ pub mod call;
 pub mod cli;
 pub mod config;
 pub mod conversation;
+pub mod dialogue;
 pub mod doctor;
 pub mod engines;
 pub mod http;
@@ -76,6 +79,7 @@ pub mod language;
 pub mod load;
 pub mod orders;
 pub mod postgres;
+pub mod rehearsal;
 pub mod server;
 pub mod store;
 pub mod telemetry;

@@ -56,8 +56,13 @@ const ROOMS: &[Room] = &[
             "telemetry",
         ],
     },
-    Room { name: "conversation", may: &["audio", "ids", "language", "orders"] },
-    Room { name: "engines", may: &["audio", "conversation", "ids", "language", "orders", "telemetry"] },
+    Room { name: "conversation", may: &["audio", "dialogue", "ids", "language", "orders"] },
+    // Pure like the core, whose state it is.
+    Room { name: "dialogue", may: &["ids", "language", "orders"] },
+    Room {
+        name: "engines",
+        may: &["audio", "conversation", "dialogue", "ids", "language", "orders", "telemetry"],
+    },
     Room { name: "ari", may: &["ids", "telemetry"] },
     Room { name: "orders", may: &["ids", "language", "telemetry"] },
     Room { name: "audit", may: &["ids", "orders", "telemetry"] },
@@ -73,6 +78,11 @@ const ROOMS: &[Room] = &[
     Room { name: "telephone", may: &["audio", "audiosocket", "ids"] },
     // Many of them at once, to measure with: as little of its own as can be.
     Room { name: "load", may: &["audiosocket"] },
+    // A whole call without a wire: the core, the rules and a shop of its own, in virtual time.
+    Room {
+        name: "rehearsal",
+        may: &["dialogue", "audio", "conversation", "engines", "ids", "language", "orders"],
+    },
     // A private PostgreSQL cluster in a folder.
     Room { name: "postgres", may: &[] },
 ];
@@ -85,6 +95,7 @@ const EVERYTHING: &[&str] = &[
     "call",
     "config",
     "conversation",
+    "dialogue",
     "doctor",
     "engines",
     "http",
@@ -93,6 +104,7 @@ const EVERYTHING: &[&str] = &[
     "load",
     "orders",
     "postgres",
+    "rehearsal",
     "server",
     "store",
     "telemetry",

@@ -75,7 +75,10 @@ impl Voice {
         let store = Arc::new(StoreClient::new(config.store.clone())?);
         let shop =
             llm::Shop { ru: config.conversation.shop_ru.clone(), en: config.conversation.shop_en.clone() };
-        let rules = Arc::new(llm::rules::Rules::new(Arc::new(learn_catalogue(&store, &readiness).await)));
+        let rules = Arc::new(llm::rules::Rules::new(
+            learn_catalogue(&store, &readiness).await,
+            crate::dialogue::Messages::default(),
+        ));
         let engines =
             engines::build(&config.hearing, &config.thinking, &config.speaking, shop, rules).await?;
         let (journal, recovered) = Journal::open(&config.audit)?;
@@ -247,16 +250,16 @@ pub(super) async fn serve_http(
 }
 
 /// The shop's own words, for the rules. A store that does not answer yet costs nothing but a duller ear for its names.
-async fn learn_catalogue(store: &StoreClient<Http>, readiness: &Readiness) -> llm::rules::Lexicon {
+async fn learn_catalogue(store: &StoreClient<Http>, readiness: &Readiness) -> Arc<crate::dialogue::Shop> {
     match store.products(None, store.deadline()).await {
         Ok(products) => {
             readiness.set("store", PartState::Up);
-            llm::rules::Lexicon::of(&products)
+            Arc::new(crate::dialogue::Shop::new(crate::dialogue::Profile::default(), products))
         }
         Err(error) => {
             tracing::warn!(%error, "the store does not answer; calls are served, and nothing can be ordered until it does");
             readiness.set("store", PartState::Degraded { why: error.to_string() });
-            llm::rules::Lexicon::default()
+            Arc::default()
         }
     }
 }

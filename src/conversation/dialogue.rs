@@ -27,6 +27,10 @@ pub(super) struct Called {
 pub(super) struct Dialogue {
     pub(super) briefing: Briefing,
     pub(super) history: Vec<Message>,
+    /// The order as the caller last heard it read whole to its end, changes with it; until it is placed or dropped.
+    pub(super) read: Option<crate::conversation::consent::Pending>,
+    /// The caller asked something after the read-back, and it is being answered.
+    pub(super) digressed: bool,
     /// An order that was agreed to and may or may not have been placed.
     pub(super) doubtful: Option<Order>,
     /// The caller took leave with their yes: once it is carried out the call ends.
@@ -39,6 +43,8 @@ pub(super) struct Dialogue {
     words: String,
     /// Its tool calls so far.
     calls: Vec<Called>,
+    /// The dialogue's state that it came to.
+    state: Option<Box<crate::dialogue::State>>,
     /// Completions since the caller's last words.
     rounds: u32,
     /// Failures in a row.
@@ -61,11 +67,11 @@ impl Dialogue {
         self.detect && self.understood == 0
     }
 
-    /// Words that are likely now: the products that were told.
+    /// Words that are likely now: the products that were told last.
     pub(super) fn hints(&mut self) -> Arc<[String]> {
-        Arc::clone(
-            self.hints.get_or_insert_with(|| self.briefing.products.iter().map(|p| p.name.clone()).collect()),
-        )
+        Arc::clone(self.hints.get_or_insert_with(|| {
+            self.briefing.found_products().iter().map(|(_, product)| product.name.clone()).collect()
+        }))
     }
 
     /// The facts have changed.
@@ -141,8 +147,11 @@ impl Conversation {
             }
             return self.say_goodbye();
         }
-        self.void_consent();
-        if !self.desk.hold_thought() {
+        // What the words change is known when they were thought about; until then no yes counts.
+        self.consent.suspend();
+        if self.desk.hold_thought() {
+            self.void_consent();
+        } else {
             self.think();
         }
     }
@@ -165,6 +174,8 @@ impl Conversation {
         self.mind.splitter = Some(ClauseSplitter::new());
         self.mind.words.clear();
         self.mind.calls.clear();
+        self.mind.state = None;
+        self.mind.briefing.read_back = self.consent.pending().is_some();
         let request = Completion {
             id,
             language: self.language,
@@ -180,7 +191,7 @@ impl Conversation {
     fn tools(&self) -> Vec<ToolName> {
         let facts = &self.mind.briefing;
         let draft = facts.draft.as_ref();
-        let mut tools = vec![ToolName::FindProducts];
+        let mut tools = vec![ToolName::FindProducts, ToolName::GetDeliveryTerms];
         if facts.identified {
             tools.push(ToolName::GetOrderStatus);
             if !facts.products.is_empty() && !self.draining {
@@ -232,6 +243,7 @@ impl Conversation {
                 self.mind.briefing.fell_back = true;
                 self.note(Note::FellBack { from, to, why });
             }
+            Thought::State { state } => self.mind.state = Some(state),
             Thought::Done => self.thought_whole(),
             Thought::Failed { fault } => self.thinker_failed(id, &format!("{fault:?}")),
         }
@@ -255,6 +267,16 @@ impl Conversation {
     fn thought_whole(&mut self) {
         self.timers.remove(&Timer::Completion);
         self.mind.thinking = None;
+        // Only a thinker that knows what is wanted can say that the order is still the one that was read.
+        let mut keeps = false;
+        if let Some(state) = self.mind.state.take() {
+            keeps = state.keeps_read_back;
+            self.mind.briefing.dialogue = *state;
+        }
+        self.mind.digressed = keeps;
+        if !keeps {
+            self.void_consent();
+        }
         let rest = self.mind.splitter.take().map_or_else(Vec::new, |mut splitter| splitter.finish());
         for clause in rest {
             self.say_thought(&clause);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audio::{Activity, Frame, Rate};
 use crate::conversation::CallTime;
+pub use crate::conversation::told::Told;
 use crate::ids::{CallId, PresentedNumber, RequestId, TurnId};
 use crate::language::Language;
 use crate::orders::{ActionOutcome, ActionRequest, Order, OrderSummary, PickupPoint, Product};
@@ -105,6 +106,8 @@ pub enum Thought {
     ToolCall { call_ref: String, tool: String, arguments: String },
     /// Another engine took over from the one that failed; its pieces follow.
     FellBack { from: String, to: String, why: String },
+    /// The dialogue's state after this thought, from a thinker that keeps one.
+    State { state: Box<crate::dialogue::State> },
     /// Nothing more comes.
     Done,
     /// Nothing more comes, and what came may be cut.
@@ -249,10 +252,16 @@ pub struct Briefing {
     pub today: Option<chrono::NaiveDate>,
     /// The orders last found, in the order in which they were told; `n` in tool results counts from 1 here.
     pub orders: Vec<OrderSummary>,
-    /// The products last found; `product_ref` counts from 1 here.
+    /// The products found in this call, each once, by its `product_ref` (see [`Told`]).
     pub products: Vec<Product>,
-    /// The pick-up points last listed; `pickup_point_ref` counts from 1 here.
+    /// How `product_ref` counts in them, and which of them the last search found.
+    #[serde(default, skip_serializing_if = "Told::is_plain")]
+    pub found: Told,
+    /// The pick-up points listed in this call, each once, by its `pickup_point_ref`.
     pub pickup_points: Vec<PickupPoint>,
+    /// How `pickup_point_ref` counts in them, and which of them were listed last.
+    #[serde(default, skip_serializing_if = "Told::is_plain")]
+    pub listed: Told,
     /// The draft of this call, if there is one.
     pub draft: Option<Order>,
     /// The order that this call confirmed, if it did.
@@ -264,6 +273,12 @@ pub struct Briefing {
     /// The call was transferred before, and nobody answered.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nobody_answered: bool,
+    /// A read-back's question stands, heard or still to be asked again, and the order is as it was read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_back: bool,
+    /// The dialogue's state after the last thought that had one.
+    #[serde(default)]
+    pub dialogue: crate::dialogue::State,
     /// The language model failed since the caller's last words: what took over goes on with the turn, so that a dead model
     /// is waited for once.
     #[serde(default)]

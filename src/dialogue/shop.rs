@@ -129,6 +129,13 @@ impl Shop {
         }
         terms
     }
+
+    /// A value of an attribute as the profile says it first ("winter": "зимняя"); the value itself where nothing is known.
+    pub fn value_name(&self, value: &str, language: crate::language::Language) -> String {
+        let forms = self.profile.forms.get(value).map_or("", String::as_str);
+        let own = forms.split_whitespace().find(|form| crate::language::Language::of(form) == Some(language));
+        own.unwrap_or(value).replace('_', " ")
+    }
 }
 
 /// The catalogue's attributes that this attribute of the profile is made of.

@@ -29,9 +29,13 @@ pub(super) fn hear(ear: &mut Ear<'_>) {
             continue;
         };
         let to = at + parts.len();
-        // "Boston Avenue" and "улица Самарская" are no cities; "Самара, улица Гагарина" is one.
         let beside = |i: usize| address::is_street_word(ear.word(i));
-        let street = at.checked_sub(1).is_some_and(beside) || beside(to) && ear.word(to).is_ascii();
+        let led = at.checked_sub(1).map_or("", |before| ear.word(before));
+        // "Boston street" is a street, "в Москву, улица Ленина" is not: there the street's own name comes behind its kind.
+        let behind = beside(to)
+            && !matches!(led, "в" | "во" | "из" | "город" | "to" | "in" | "from")
+            && (ear.word(to).is_ascii() || !is_wordy(ear.word(to + 1)));
+        let street = at.checked_sub(1).is_some_and(beside) || behind;
         let free =
             (at..to).all(|i| !ear.is_taken(i) && !matches!(ear.cue(i), Some(cue) if cue != Cue::Filler));
         if !street && free {

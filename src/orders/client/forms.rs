@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::exchange::StoreResponse;
 use crate::ids::Pii;
 use crate::orders::{
-    Confirmation, Currency, Delivery, DeliveryTerms, Money, Order, OrderLine, OrderStatus, OrderSummary,
-    PickupPoint, Product,
+    Confirmation, Currency, Delivery, DeliveryQuote, DeliveryTerms, Money, Order, OrderLine, OrderStatus,
+    OrderSummary, PickupPoint, Product,
 };
 use crate::telemetry::impersonal;
 
@@ -353,24 +353,19 @@ pub(super) fn pickup_points(body: &[u8]) -> Result<Vec<PickupPoint>, FormError> 
         .collect())
 }
 
-/// What a delivery would cost.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeliveryQuote {
-    pub cost: Money,
-    pub days_min: u32,
-    pub days_max: u32,
-}
-
 /// `GET /delivery/calculate`.
 pub(super) fn quote(body: &[u8], currency: Currency) -> Result<DeliveryQuote, FormError> {
     #[derive(Deserialize)]
     struct Form {
+        #[serde(default)]
+        city: String,
         cost: Amount,
         currency: Option<Currency>,
         estimated_days: DaysForm,
     }
     let form: Form = read("a delivery quote", body)?;
     Ok(DeliveryQuote {
+        city: tidy(&form.city),
         cost: money(form.cost, form.currency, currency),
         days_min: form.estimated_days.min,
         days_max: form.estimated_days.max,
