@@ -102,9 +102,9 @@ impl Shop {
     pub fn attribute_differs(&self, what: &Description, products: &[&Product]) -> Option<&Attribute> {
         self.profile.attributes.iter().find(|attribute| {
             let keys = keys(attribute);
-            let spoken = |key: &&str| {
-                what.with.iter().chain(&what.without).any(|term| term.key == **key)
-                    || what.same.iter().any(|same| *same == attribute.key)
+            let spoken = |key: &str| {
+                what.with.iter().chain(&what.without).any(|term| term.key == key)
+                    || what.same.contains(&attribute.key)
             };
             let value = |product: &&Product| {
                 keys.iter().map(|key| product.attributes.get(*key).cloned()).collect::<Vec<_>>()
@@ -112,7 +112,7 @@ impl Shop {
             let asked = !attribute.ask.ru.is_empty() || !attribute.ask.en.is_empty();
             let mut values = products.iter().map(value);
             let first = values.next();
-            asked && !keys.iter().all(|key| spoken(&key)) && values.any(|value| Some(value) != first)
+            asked && !keys.iter().all(|key| spoken(key)) && values.any(|value| Some(value) != first)
         })
     }
 
@@ -138,6 +138,7 @@ impl Shop {
     }
 }
 
+/// The catalogue's attributes that this attribute of the profile is made of.
 pub(super) fn keys(attribute: &Attribute) -> Vec<&str> {
     match attribute.parts.is_empty() {
         true => vec![attribute.key.as_str()],

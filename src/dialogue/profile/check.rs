@@ -8,6 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::super::understand::pattern::Pattern;
+use super::super::understand::phrases::fillers;
 use super::{Profile, Text, Texts};
 
 /// A mistake in a profile.
@@ -249,9 +250,16 @@ impl Check<'_> {
     fn patterns(&mut self, texts: &Texts, path: &[Step<'_>]) {
         for (language, list) in [("ru", &texts.ru), ("en", &texts.en)] {
             for (at, pattern) in list.iter().enumerate() {
-                if let Err(what) = Pattern::parse(pattern) {
+                let wrong = match Pattern::parse(pattern) {
+                    Err(what) => Some(format!("no pattern: {what}")),
+                    // "(how) (are you) open" that is met by "are" alone would answer everything.
+                    Ok(read) => fillers()
+                        .find(|word| read.end_at(std::slice::from_ref(word), 0).is_some())
+                        .map(|word| format!("the word {word:?} alone is enough for {pattern:?}")),
+                };
+                if let Some(wrong) = wrong {
                     let byte = self.byte(path.iter().chain(&[Step::Key(language), Step::At(at)]));
-                    self.tell(byte, format!("no pattern: {what}"));
+                    self.tell(byte, wrong);
                 }
             }
         }

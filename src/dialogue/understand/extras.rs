@@ -35,6 +35,13 @@ pub(super) fn hear(ear: &mut Ear<'_>, text: &str) {
         return;
     }
     let Some(Question::Extra { slot }) = ear.context.asked else { return };
+    // "Без открытки", "no card".
+    if ear.words.len() <= 3 && matches!(ear.words.first().map(String::as_str), Some("без" | "without" | "no"))
+    {
+        let end = ear.words.len();
+        ear.act(0, end, Act::Deny);
+        return;
+    }
     if ear.words.is_empty() || steers(ear) {
         return;
     }

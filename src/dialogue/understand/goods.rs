@@ -3,14 +3,17 @@
 //! The words that nothing else took become tokens (a term, a unit, a number with its part, a phrase), and the tokens
 //! become groups, one for each thing spoken of.
 
-use super::super::act::{Act, Amount, Choice, Description, Extreme, Goods, Mode, Term};
+use super::super::act::{Act, Choice, Description, Extreme, Mode, Term};
 use super::super::question::Question;
 use super::super::shop::{KIND, NAME};
 use super::Ear;
 use super::phrases::Cue;
 
+mod acts;
 mod count;
+mod denial;
 mod group;
+mod prices;
 mod share;
 pub(super) mod sizes;
 mod token;
@@ -33,7 +36,7 @@ pub(super) fn hear(ear: &mut Ear<'_>) {
     }
     reader.close();
     let Reader { groups, .. } = reader;
-    put_down(ear, groups);
+    acts::put_down(ear, groups);
 }
 
 /// Whether there is anything of goods in the utterance at all.
@@ -313,8 +316,8 @@ impl<'e, 'c> Reader<'e, 'c> {
     }
 
     fn price(&mut self, token: &Token, set: impl Fn(&mut Description)) {
-        let from = sizes::price_lead(self.ear, token.from);
-        self.ear.take(from, sizes::price_end(self.ear, token.to));
+        let from = prices::price_lead(self.ear, token.from);
+        self.ear.take(from, prices::price_end(self.ear, token.to));
         self.group.begin(from);
         if self.group.mode == Mode::Mention {
             self.group.mode = self.mode;
@@ -325,14 +328,13 @@ impl<'e, 'c> Reader<'e, 'c> {
     fn cue(&mut self, tokens: &[Token], at: usize, cue: Cue) {
         let token = &tokens[at];
         match cue {
-            Cue::Want | Cue::Inquire | Cue::Price | Cue::Stock => {
+            Cue::Want | Cue::Inquire | Cue::Price | Cue::Stock | Cue::Assortment => {
                 let mode = if cue == Cue::Want { Mode::Want } else { Mode::Inquire };
                 self.take(token);
                 // "шины мне нужны", "мишлен есть": of what stands before, where nothing follows.
-                if self.group.is_empty() || self.mode == Mode::Mention && self.group.mode == Mode::Mention {
-                    if !self.group.is_empty() && (self.mode == Mode::Mention) {
-                        self.group.mode = mode;
-                    }
+                let open = self.mode == Mode::Mention && self.group.mode == Mode::Mention;
+                if open && !self.group.is_empty() {
+                    self.group.mode = mode;
                 }
                 if self.mode == Mode::Mention
                     || cue == Cue::Want && self.mode == Mode::Inquire && self.group.is_empty()
@@ -392,6 +394,18 @@ impl<'e, 'c> Reader<'e, 'c> {
                 }
             }
             Cue::Remove => {
+                let follows = tokens[at + 1..].iter().any(|t| {
+                    matches!(
+                        t.what,
+                        What::Term(_) | What::Number(_) | What::Unit(_) | What::Count(_) | What::Unknown
+                    )
+                });
+                if !follows && !self.group.what.with.is_empty() {
+                    self.take(token);
+                    self.removing = Some(self.group.begin.unwrap_or(token.from));
+                    self.close();
+                    return;
+                }
                 self.split();
                 self.take(token);
                 self.removing = Some(token.from);
@@ -434,46 +448,6 @@ impl<'e, 'c> Reader<'e, 'c> {
         }
     }
 
-    fn negation(&mut self, tokens: &[Token], at: usize) {
-        let token = &tokens[at];
-        let next = tokens[at + 1..].iter().find(|t| !matches!(t.what, What::Filler));
-        let directly = next.is_some_and(|t| {
-            matches!(t.what, What::Term(_))
-                || matches!(t.what, What::Cue(Cue::Same))
-                || matches!(t.what, What::Number(_)) && self.ear.word(token.from) == "не"
-        });
-        let word = self.ear.word(token.from).to_owned();
-        let wanted = tokens[at + 1..].iter().find(|t| !matches!(t.what, What::Filler | What::Term(_)));
-        let long = token.to - token.from > 1;
-        // "мишлен не надо": what stands before; "не надо мишлен": what follows.
-        if !directly
-            && (long || matches!(word.as_str(), "уберите" | "убрать" | "отмените" | "вычеркните" | "удалите"))
-            && !self.group.what.with.is_empty()
-        {
-            self.take(token);
-            self.removing = Some(token.from);
-            self.group.removed = true;
-            self.close();
-            return;
-        }
-        let bare = matches!(word.as_str(), "нет" | "no") && !long;
-        let led = matches!(
-            self.ear.before(token.from),
-            "где" | "которых" | "которого" | "чтобы" | "with" | "having" | "that"
-        );
-        if directly && (!bare || led) {
-            let refuses = long
-                && matches!(word.as_str(), "не" | "i")
-                && !wanted.is_some_and(|t| matches!(t.what, What::Cue(Cue::Want)));
-            if refuses && self.group.is_empty() && self.ear.context.line.is_some() {
-                self.take(token);
-                self.removing = Some(token.from);
-                return;
-            }
-            self.denied = Some(token.from);
-        }
-    }
-
     fn same(&mut self, tokens: &[Token], at: usize, cue: Cue) {
         let token = &tokens[at];
         self.take(token);
@@ -494,49 +468,6 @@ impl<'e, 'c> Reader<'e, 'c> {
             self.ear.take(next.from, next.to);
         }
         self.group.what.same.push(key);
-    }
-}
-
-/// The groups as acts.
-fn put_down(ear: &mut Ear<'_>, mut groups: Vec<Group>) {
-    share::share(ear.context.shop, &mut groups);
-    let choosing = groups.iter().any(|group| group.choosing);
-    for group in groups {
-        let at = group.begin.unwrap_or(0);
-        let amount = group.amount(ear);
-        let describes = group.describes();
-        if group.removed {
-            match amount {
-                Some(Amount::Exactly(n) | Amount::Fewer(n) | Amount::More(n)) if !describes => {
-                    ear.acts.push((at, Act::Amount { amount: Amount::Fewer(n) }));
-                }
-                Some(Amount::Exactly(n) | Amount::Fewer(n) | Amount::More(n)) => {
-                    let goods =
-                        Goods { what: group.what, amount: Some(Amount::Fewer(n)), ..Goods::default() };
-                    ear.acts.push((at, Act::Goods { goods }));
-                }
-                None => ear.acts.push((at, Act::Remove { what: group.what })),
-            }
-            continue;
-        }
-        if !describes {
-            if let Some(amount) = amount {
-                ear.acts.push((at, Act::Amount { amount }));
-            }
-            continue;
-        }
-        let mut mode = group.mode;
-        if mode == Mode::Mention && ear.questioned || choosing && matches!(mode, Mode::Mention | Mode::Want) {
-            mode = Mode::Inquire;
-        }
-        let amount = match amount {
-            Some(Amount::More(n)) if mode == Mode::Add => Some(Amount::Exactly(n)),
-            other => other,
-        };
-        ear.acts.push((
-            at,
-            Act::Goods { goods: Goods { mode, what: group.what, amount, instead_of: group.instead } },
-        ));
     }
 }
 

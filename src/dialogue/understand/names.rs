@@ -68,11 +68,11 @@ pub(super) fn hear_answer(ear: &mut Ear<'_>) {
     if last - first >= LONGEST || unknown.len() != last - first + 1 || steered {
         return;
     }
-    if let Some((name, to)) = name_at(ear, *first, false) {
-        if to == last + 1 {
-            let from = first - usize::from(ear.cue(first.wrapping_sub(1)) == Some(Cue::NameIs));
-            ear.act(from, to, Act::Name { name });
-        }
+    if let Some((name, to)) = name_at(ear, *first, false)
+        && to == last + 1
+    {
+        let led = first.checked_sub(1).is_some_and(|at| ear.cue(at) == Some(Cue::NameIs));
+        ear.act(first - usize::from(led), to, Act::Name { name });
     }
 }
 

@@ -18,6 +18,8 @@ pub enum Cue {
     Filler,
     // Yes and no.
     Yes,
+    /// Between yes and no, or none in earnest: neither.
+    Doubt,
     /// A yes only where nothing else is said: "хорошо", "давайте", "ok".
     Weak,
     No,
@@ -116,6 +118,11 @@ pub fn phrases() -> &'static Patterns<Cue> {
     &PHRASES
 }
 
+/// The words that alone are of no weight.
+pub fn fillers() -> impl Iterator<Item = String> {
+    FILLERS.split_whitespace().map(bare)
+}
+
 /// Whether a word alone is of no weight.
 pub fn is_filler(word: &str) -> bool {
     matches!(PHRASES.longest_at(&[word.to_owned()], 0), Some((1, Cue::Filler | Cue::And | Cue::Or)))
@@ -174,7 +181,7 @@ const FILLERS: &str = "а ах э эм эээ ээ мм м ммм ну вот ж
     будьте добры любезны добрый вечер день утро хоть хотя бы либо мол вроде где-то примерно около ровно целом общем \
     вами ваше нашу наш наша наши между прочим сегодня завтра послезавтра вчера оформить оформите оформляйте запишите \
     записывайте пишите поставьте сделайте сделать давай давайте пускай пусть эх ух ок окей лучше надо нужно понял поняла \
-    понятно ясно точнее вернее \
+    понятно ясно точнее вернее подойдут подойдет подходят хватит \
     a an the is are was were be been am it its this that these those i id ill im ive me my mine we us our you your yours \
     he she they them to of in on at by with for from and or so then just only well um uh erm hm hmm oh ah like please \
     sorry excuse hey actually really maybe perhaps probably basically there here what which who whose when where how \

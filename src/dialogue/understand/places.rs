@@ -90,7 +90,9 @@ pub(super) fn hear_answer(ear: &mut Ear<'_>) {
         })
         .collect();
     let (Some(&first), Some(&last)) = (unknown.first(), unknown.last()) else { return };
-    let steered = ear.any(|act| !matches!(act, Act::Affirm | Act::Method { .. }));
+    let located = first.checked_sub(1).is_some_and(|at| matches!(ear.word(at), "в" | "из" | "in" | "from"));
+    let steered = ear.any(|act| !matches!(act, Act::Affirm | Act::Method { .. }))
+        || ear.has_cue(|cue| cue == Cue::Pickup) && !located;
     if last - first > 2
         || unknown.len() != last - first + 1
         || steered
@@ -134,9 +136,12 @@ fn stems(name: &str) -> Vec<String> {
     words(name).iter().map(|word| stem(&bare(word))).collect()
 }
 
+/// Cities by the stem of their first word: the stems of all words, the name.
+type Cities = BTreeMap<String, Vec<(Vec<String>, String)>>;
+
 /// The listed cities by the stem of their first word.
-static KNOWN: LazyLock<BTreeMap<String, Vec<(Vec<String>, String)>>> = LazyLock::new(|| {
-    let mut known: BTreeMap<String, Vec<(Vec<String>, String)>> = BTreeMap::new();
+static KNOWN: LazyLock<Cities> = LazyLock::new(|| {
+    let mut known: Cities = BTreeMap::new();
     let names = CITIES.split(',').map(|name| (name.trim(), name.trim()));
     for (said, name) in names.chain(ALIASES.iter().copied()) {
         let stems = stems(said);

@@ -3,7 +3,11 @@
 use super::super::act::{Act, Choice, Method, Target, Topic};
 use super::super::question::Question;
 use super::Ear;
+use super::bare;
 use super::phrases::Cue;
+use super::word::stem;
+use crate::language::text::words;
+use crate::orders::PaymentMethod;
 
 /// Everyday questions of the shop, wherever they stand; before goods are looked for, so that their words are none.
 pub(super) fn questions(ear: &mut Ear<'_>) {
@@ -59,7 +63,9 @@ pub(super) fn cues(ear: &mut Ear<'_>) {
             }
             cue => simple(ear, at, cue),
         }
-        if already && matches!(cue, Cue::Price) {
+        if already && matches!(cue, Cue::Assortment) && !ear.any(|act| matches!(act, Act::Goods { .. })) {
+            ear.acts.push((at, Act::Ask { topic: Topic::Assortment }));
+        } else if already && matches!(cue, Cue::Price) {
             ear.acts.push((at, Act::Ask { topic: Topic::Price }));
         } else if already && matches!(cue, Cue::Stock) {
             ear.acts.push((at, Act::Ask { topic: Topic::Stock }));
@@ -95,6 +101,25 @@ fn weakly(ear: &mut Ear<'_>, weak: &[usize], content: bool) {
     let Some(&at) = weak.first() else { return };
     let manners = |act: &Act| matches!(act, Act::Thanks | Act::Goodbye | Act::Greet);
     let alone = !content && ear.acts.iter().all(|(_, act)| manners(act));
+    // "А как можно?" is no "можно".
+    let questions = [
+        "как",
+        "что",
+        "где",
+        "когда",
+        "сколько",
+        "почему",
+        "зачем",
+        "how",
+        "what",
+        "where",
+        "when",
+        "why",
+        "which",
+    ];
+    if ear.words.iter().any(|word| questions.contains(&word.as_str())) {
+        return;
+    }
     if !alone || ear.words.iter().enumerate().any(|(i, _)| ear.is_unknown(i)) {
         return;
     }
@@ -125,6 +150,9 @@ fn ordinals(ear: &mut Ear<'_>) {
             ear.act(from, number.at.end, Act::Choose { choice: Choice::Nth(nth) });
         }
     }
+    if ear.asked(|q| *q == Question::Point) && !chosen(ear) {
+        point_by_name(ear);
+    }
     for at in 0..ear.words.len() {
         let Some((end, cue)) = ear.cue_at(at).filter(|_| !ear.is_taken(at) && !chosen(ear)) else { continue };
         let choice = match cue {
@@ -135,6 +163,31 @@ fn ordinals(ear: &mut Ear<'_>) {
         };
         ear.act(at, end, Act::Choose { choice });
     }
+}
+
+/// The point whose name or street was said, if it is one only: "тот что на ленина".
+fn point_by_name(ear: &mut Ear<'_>) {
+    let names = |text: &str| -> Vec<String> {
+        words(text)
+            .iter()
+            .map(|word| bare(word))
+            .filter(|w| !super::address::is_street_word(w) && w.chars().nth(2).is_some())
+            .map(|w| stem(&w))
+            .collect()
+    };
+    let mut found: Option<(usize, usize)> = None;
+    for (nth, point) in ear.context.points.iter().enumerate() {
+        let own = names(&format!("{} {}", point.name, point.address));
+        let said = (0..ear.words.len()).find(|at| ear.is_unknown(*at) && own.contains(&stem(ear.word(*at))));
+        match (said, found) {
+            (Some(_), Some(_)) => return,
+            (Some(at), None) => found = Some((nth, at)),
+            _ => {}
+        }
+    }
+    let Some((nth, at)) = found else { return };
+    let nth = u32::try_from(nth + 1).unwrap_or(1);
+    ear.act(at, at + 1, Act::Choose { choice: Choice::Nth(nth) });
 }
 
 fn simple(ear: &mut Ear<'_>, at: usize, cue: Cue) {
@@ -170,6 +223,10 @@ fn simple(ear: &mut Ear<'_>, at: usize, cue: Cue) {
         Cue::Price => ask(Topic::Price),
         Cue::Total => ask(Topic::Total),
         Cue::DeliveryTerms => ask(Topic::DeliveryTerms),
+        // "Can I pay by card?" while an order is made is an answer too.
+        Cue::Payments if ear.context.ordering && one_way(ear, at).is_some() => {
+            Act::Payment { method: one_way(ear, at).unwrap_or(PaymentMethod::CardOnDelivery) }
+        }
         Cue::Payments => ask(Topic::Payments),
         // "Какая разница" to the question for a name asks for no difference.
         Cue::Difference if ear.asked(|q| matches!(q, Question::Name | Question::Phone)) => Act::Withhold,
@@ -188,6 +245,16 @@ fn simple(ear: &mut Ear<'_>, at: usize, cue: Cue) {
         _ => return,
     };
     ear.acts.push((at, act));
+}
+
+/// The one way to pay that a question names.
+fn one_way(ear: &Ear<'_>, at: usize) -> Option<PaymentMethod> {
+    let (end, _) = ear.cue_at(at)?;
+    match (says(ear, at..end, &["карт", "card"]), says(ear, at..end, &["налич", "cash"])) {
+        (true, false) => Some(PaymentMethod::CardOnDelivery),
+        (false, true) => Some(PaymentMethod::CashOnDelivery),
+        _ => None,
+    }
 }
 
 /// What was heard wrong, by the words beside.
@@ -241,8 +308,14 @@ fn tidy(ear: &mut Ear<'_>) {
             !matches!(act, Act::Method { .. }) && !asks(act, &[Topic::Price, Topic::When])
         });
     }
-    if has(ear, &|act| asks(act, &[Topic::Points, Topic::When, Topic::Payments])) {
-        ear.acts.retain(|(_, act)| !matches!(act, Act::Method { .. } | Act::Payment { .. }));
+    if has(ear, &|act| asks(act, &[Topic::Points, Topic::When])) {
+        ear.acts.retain(|(_, act)| !matches!(act, Act::Method { .. }));
+    }
+    if has(ear, &|act| asks(act, &[Topic::Payments])) {
+        ear.acts.retain(|(_, act)| !matches!(act, Act::Payment { .. }));
+    }
+    if has(ear, &|act| matches!(act, Act::Cancel)) {
+        ear.acts.retain(|(_, act)| !matches!(act, Act::Deny | Act::Enough));
     }
     if has(ear, &|act| asks(act, &[Topic::Total])) {
         ear.acts.retain(|(_, act)| !asks(act, &[Topic::Price]));
@@ -276,15 +349,25 @@ fn later(ear: &mut Ear<'_>, is: fn(&Act) -> bool) {
 fn leftovers(ear: &mut Ear<'_>) {
     let wants = ear.has_cue(|cue| cue == Cue::Want);
     let said = ear.acts.iter().any(|(_, act)| !matches!(act, Act::Greet | Act::Affirm | Act::Thanks));
-    if wants && !said && !ear.context.ordering {
+    let shown = ear.asked(|q| matches!(q, Question::OrderIt | Question::Choice));
+    if wants && !said && !ear.context.ordering && !shown {
         let at = (0..ear.words.len()).find(|at| ear.cue(*at) == Some(Cue::Want)).unwrap_or(0);
         ear.acts.push((at, Act::WantsToOrder));
     }
-    if wants && !said && ear.context.ordering && !ear.any(|act| matches!(act, Act::Affirm)) {
+    let offered = ear.asked(|q| {
+        matches!(
+            q,
+            Question::OrderIt | Question::Choice | Question::Twin | Question::Retry | Question::Person
+        )
+    });
+    let plain = ear.words.len() <= 4 && !says(ear, 0..ear.words.len(), &["скольк", "how", "как", "what"]);
+    if wants && !said && offered && plain && !ear.any(|act| matches!(act, Act::Affirm | Act::WantsToOrder)) {
         ear.acts.push((0, Act::Affirm));
     }
-    // "Без" to "with or without?": the no of one word.
-    if ear.acts.is_empty() && ear.words.len() == 1 && ear.cue(0) == Some(Cue::Not) {
+    // "Без" to "with or without?", "без открытки" to the question for its text.
+    let extra = ear.asked(|q| matches!(q, Question::Extra { .. }));
+    let refused = ear.words.len() == 1 || extra && ear.words.len() <= 3;
+    if ear.acts.is_empty() && refused && matches!(ear.cue(0), Some(Cue::Not)) {
         ear.acts.push((0, Act::Deny));
     }
     if ear.asked(|q| *q == Question::Change)

@@ -240,30 +240,7 @@ fn words_that_nothing_explains_lower_the_coverage() {
     }
 }
 
-/// Prints the time of a sentence; run it in release to see the figure that counts.
 #[test]
-fn a_sentence_is_understood_quickly() {
-    let table =
-        [include_str!("tests/goods.txt"), include_str!("tests/answers.txt"), include_str!("tests/talk.txt")]
-            .concat();
-    let texts: Vec<&str> = table.lines().filter_map(|line| line.split('|').nth(1)).collect();
-    let context = Context {
-        language: Language::Russian,
-        shop: &PHARMACY,
-        asked: None,
-        told: &[],
-        points: &[],
-        line: None,
-        ordering: true,
-    };
-    let mut micros: Vec<u128> = texts
-        .iter()
-        .map(|text| {
-            let begin = std::time::Instant::now();
-            let _ = understand(text, &context);
-            begin.elapsed().as_micros()
-        })
-        .collect();
-    micros.sort_unstable();
-    println!("median {} us, p99 {} us", micros[micros.len() / 2], micros[micros.len() * 99 / 100]);
+fn utterances_of_every_kind_are_heard() {
+    all_right(include_str!("tests/mixed.txt"));
 }

@@ -213,7 +213,7 @@ fn named_before_house(ear: &Ear<'_>, asked: bool, begin: Option<usize>) -> Optio
     }
     let from = (0..ear.words.len()).find(|at| is_name_word(ear, *at))?;
     let to = (from..ear.words.len()).find(|at| !is_name_word(ear, *at)).unwrap_or(ear.words.len());
-    let cyrillic = ear.word(from).chars().any(|c| !c.is_ascii());
+    let cyrillic = !ear.word(from).is_ascii();
     // What stands before a name is of no weight, or the answer is none.
     let lead = (0..from)
         .all(|at| ear.is_filler(at) || ear.is_taken(at) || ear.cue(at).is_some() || ear.word(at) == "адрес");

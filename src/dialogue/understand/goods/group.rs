@@ -229,7 +229,13 @@ impl Reader<'_, '_> {
                 && matches!(t.what, What::Cue(super::Cue::No | super::Cue::NotWanted | super::Cue::Not))
                 || matches!(t.what, What::Cue(super::Cue::Remove | super::Cue::NotWanted))
         });
-        if self.removing.is_some() || refused {
+        if self.swapping {
+            self.take(token);
+            self.swapping = false;
+            (self.mode, self.group.mode) = (Mode::Replace, Mode::Replace);
+            self.group.begin(token.from);
+            self.group.instead = Some(Description { nth: Some(nth), ..Description::default() });
+        } else if self.removing.is_some() || refused {
             self.take(token);
             if let Some(next) = next.filter(|_| refused) {
                 self.ear.take(next.from, next.to);

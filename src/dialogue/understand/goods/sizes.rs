@@ -8,6 +8,7 @@ use super::super::super::question::Question;
 use super::super::super::shop::{KIND, keys};
 use super::super::Ear;
 use super::super::phrases::Cue;
+use super::prices;
 use super::token::{Token, What};
 use crate::dialogue::act::{Description, Term};
 
@@ -30,9 +31,6 @@ pub(in crate::dialogue::understand) enum Role {
     Open,
 }
 
-/// Minor units of one.
-const MINOR: i64 = 100;
-
 /// Whether these words hold a whole size that the catalogue has.
 pub(in crate::dialogue::understand) fn has_known(ear: &Ear<'_>, at: &Range<usize>) -> bool {
     let mut roles = vec![Role::Open; ear.numbers.len()];
@@ -43,7 +41,7 @@ pub(in crate::dialogue::understand) fn has_known(ear: &Ear<'_>, at: &Range<usize
 /// The part of each number.
 pub(super) fn roles(ear: &Ear<'_>, tokens: &[Token]) -> Vec<Role> {
     let mut roles = vec![Role::Open; ear.numbers.len()];
-    prices(ear, &mut roles);
+    prices::prices(ear, &mut roles);
     windows(ear, &mut roles, true);
     windows(ear, &mut roles, false);
     marked(ear, &mut roles);
@@ -92,9 +90,8 @@ fn windows(ear: &Ear<'_>, roles: &mut [Role], known_only: bool) {
 fn run_from(ear: &Ear<'_>, roles: &[Role], first: usize, parts: &[&str]) -> usize {
     let lexicon = &ear.context.shop.lexicon;
     let mut count = 0;
-    for index in first..ear.numbers.len() {
-        let number = &ear.numbers[index];
-        let free = roles[index] == Role::Open && !number.at.clone().any(|at| ear.is_taken(at));
+    for (index, (number, role)) in ear.numbers.iter().zip(roles).enumerate().skip(first) {
+        let free = *role == Role::Open && !number.at.clone().any(|at| ear.is_taken(at));
         let linked = count == 0 || {
             let end = ear.numbers[index - 1].at.end;
             (end..number.at.start).all(|at| {
@@ -184,11 +181,10 @@ fn marked(ear: &Ear<'_>, roles: &mut [Role]) {
     let lexicon = &ear.context.shop.lexicon;
     let mut used: Vec<usize> = Vec::new();
     for known_only in [true, false] {
-        for index in 0..roles.len() {
-            if roles[index] != Role::Open || ear.is_taken(ear.numbers[index].at.start) {
+        for (number, own) in ear.numbers.iter().zip(roles.iter_mut()) {
+            if *own != Role::Open || ear.is_taken(number.at.start) {
                 continue;
             }
-            let number = &ear.numbers[index];
             let after = number.at.end;
             let mut places = vec![after];
             if known_only || lexicon.units(ear.word(after)).is_empty() {
@@ -235,98 +231,13 @@ fn marked(ear: &Ear<'_>, roles: &mut [Role]) {
                     Some(Role::AmountAnd(count, key.clone(), known.get(&value).cloned().unwrap_or_default()))
                 });
                 if let Some(role) = found {
-                    roles[index] = role;
+                    *own = role;
                     used.push(place);
                     break;
                 }
             }
         }
     }
-}
-
-/// Limits of price, and the price of the one that is meant.
-fn prices(ear: &Ear<'_>, roles: &mut [Role]) {
-    for index in 0..roles.len() {
-        let number = &ear.numbers[index];
-        let at = number.at.start;
-        if number.ordinal || ear.is_taken(at) {
-            continue;
-        }
-        let money = matches!(ear.cue(number.at.end), Some(Cue::Currency)) && ear.word(number.at.end) != "р";
-        let thousands = ear.words[number.at.clone()]
-            .iter()
-            .any(|w| w.starts_with("тысяч") || w.starts_with("тыщ") || w == "thousand" || w == "hundred");
-        let counted = !ear.context.shop.lexicon.units(ear.word(number.at.end)).is_empty();
-        let lead = price_lead(ear, at);
-        let cue = (lead < at).then(|| ear.cue(lead)).flatten();
-        let large = money || thousands || number.value >= 500 && !counted;
-        let minor = i64::try_from(number.value).unwrap_or(i64::MAX / MINOR).saturating_mul(MINOR);
-        let priced = match cue {
-            Some(Cue::PriceMax)
-                if large
-                    || is_outright(ear.word(lead), ear.word(lead + 1)) && !counted && number.value >= 10 =>
-            {
-                Role::Most(minor)
-            }
-            Some(Cue::PriceMin) if large => Role::Least(minor),
-            Some(Cue::PriceIs)
-                if large
-                    || number.value >= 100
-                        && ear.word(lead) != "по"
-                        && !counted
-                        && is_known_price(ear, minor) =>
-            {
-                Role::Price(minor)
-            }
-            _ if money || thousands && is_known_price(ear, minor) && !counted => Role::Price(minor),
-            _ => continue,
-        };
-        roles[index] = priced;
-    }
-    // "от пяти до девяти тысяч": five thousand.
-    for index in 1..roles.len() {
-        if let (Role::Open, Role::Most(most)) = (&roles[index - 1], &roles[index]) {
-            let number = &ear.numbers[index - 1];
-            let minor = i64::try_from(number.value).unwrap_or(0).saturating_mul(1000 * MINOR);
-            let from = number
-                .at
-                .start
-                .checked_sub(1)
-                .is_some_and(|at| matches!(ear.word(at), "от" | "from" | "between"));
-            if from && minor < *most {
-                roles[index - 1] = Role::Least(minor);
-            }
-        }
-    }
-}
-
-fn is_outright(word: &str, next: &str) -> bool {
-    matches!(word, "дешевле" | "cheaper" | "under" | "below") || word == "не" && next == "дороже"
-}
-
-/// Whether one of the products told costs about so much.
-fn is_known_price(ear: &Ear<'_>, minor: i64) -> bool {
-    let near = |price: i64| (price - minor).abs() <= minor / 10;
-    ear.context.told.iter().any(|product| near(product.price.minor))
-        || ear.asked(|q| matches!(q, Question::Choice | Question::OrderIt)) && minor >= 50_000
-}
-
-/// Where the phrase begins that leads a price in.
-pub(super) fn price_lead(ear: &Ear<'_>, number: usize) -> usize {
-    for back in 1..=3 {
-        let Some(at) = number.checked_sub(back) else { break };
-        match ear.cues[at] {
-            Some((from, _, Cue::PriceMax | Cue::PriceMin | Cue::PriceIs)) => return from,
-            Some((_, _, Cue::Filler)) if back < 3 => {}
-            _ => break,
-        }
-    }
-    number
-}
-
-/// Where a price ends: its currency.
-pub(super) fn price_end(ear: &Ear<'_>, end: usize) -> usize {
-    end + usize::from(ear.cue(end) == Some(Cue::Currency))
 }
 
 /// A number with nothing that tells it: by where it stands and what was asked.
@@ -349,6 +260,15 @@ fn lone(ear: &Ear<'_>, tokens: &[Token], at: usize, index: usize, roles: &[Role]
             return Role::Parts(vec![((*only).to_owned(), number.value.to_string())]);
         }
     }
+    if at > 0
+        && matches!(
+            tokens[..at].iter().rev().find(|t| t.what != What::Filler).map(|t| &t.what),
+            Some(What::Cue(Cue::Instead))
+        )
+    {
+        // "вместо четырёх две": what it was counts for nothing.
+        return Role::Parts(Vec::new());
+    }
     if number.ordinal {
         let listed = ear.context.told.len().max(ear.context.points.len()).max(5);
         if number.value > u64::try_from(listed).unwrap_or(5)
@@ -363,7 +283,12 @@ fn lone(ear: &Ear<'_>, tokens: &[Token], at: usize, index: usize, roles: &[Role]
         || right
             .iter()
             .any(|what| matches!(what, What::Unit(_) | What::Term(_) | What::Cue(Cue::Same | Cue::SameAll)));
-    let left = at.checked_sub(1).map(|at| &tokens[at].what);
+    let weightless = |what: &What| matches!(what, What::Filler | What::Cue(Cue::PriceIs | Cue::NameIs));
+    let left = tokens[..at].iter().rev().map(|token| &token.what).find(|what| !weightless(what));
+    let of_nth = tokens[at + 1..].iter().find(|t| t.what != What::Filler).is_some_and(
+        |t| matches!(t.what, What::Number(i) if ear.numbers[i].ordinal && roles[i] == Role::Open),
+    );
+    let counts = counts || of_nth && ear.word(number.at.end) != "на";
     let direct_unit = matches!(right.first(), Some(What::Unit(_) | What::Count(_)));
     let after_term = matches!(left, Some(What::Term(_) | What::Number(_) | What::Mark));
     if !direct_unit
@@ -381,7 +306,7 @@ fn lone(ear: &Ear<'_>, tokens: &[Token], at: usize, index: usize, roles: &[Role]
         .numbers
         .iter()
         .zip(roles)
-        .filter(|(n, role)| **role == Role::Open && !ear.is_taken(n.at.start))
+        .filter(|(n, role)| **role == Role::Open && !n.ordinal && !ear.is_taken(n.at.start))
         .count()
         == 1;
     let asked = ear.asked(|q| matches!(q, Question::Quantity));

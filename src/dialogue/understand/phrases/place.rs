@@ -42,7 +42,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
     ),
     (
         Cue::Pay(PaymentMethod::CashOnDelivery),
-        "налич*; наличк*; кэш*; кеш*; (оплата|оплачу|заплачу|платить) наличными (курьеру|при) (получении|доставке); наличными (при) (получении|курьеру|доставке) (курьеру); деньгами; живыми деньгами; нал; налом; \
+        "налич* (когда привезут|доставят|получу|заберу); кэш*; кеш*; (оплата|оплачу|заплачу|платить) наличными (курьеру|при) (получении|доставке); наличными (при) (получении|курьеру|доставке) (курьеру); деньгами; живыми деньгами; нал; налом; \
          (pay|paying|ill|i|in|with|by) (pay|will) (in|with|by) cash (on|at|when|to) (delivery|pickup|collection|the|courier) (courier); cod",
     ),
     (
@@ -69,7 +69,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
         Cue::Payments,
         "(какие) способы оплаты (есть); как (у вас) (можно) (вам) (будет) оплатить|платить|заплатить|оплачивать; чем (у вас) (можно) (вам) (будет) оплатить|платить|заплатить; какие (есть) (варианты|способы|виды) оплаты; как (происходит|производится|проходит) оплата; можно (ли) (оплатить|платить) (картой) или (наличными) _; \
          картой можно; (а) можно картой (оплатить); картой принимаете; карты принимаете; вы принимаете карты; наличными можно; \
-         how can|do i pay; ways to pay; payment methods|options; how (can|do) (i|we|you) pay; what (payment) (methods|options) (of) (payment) do you (have|accept|take); do you (take|accept) (cards|cash|card); can i pay (by|with|in) (card|cash); is cash (ok|okay)",
+         how can|do i pay; ways to pay; payment methods|options; how (can|do) (i|we|you) pay; what (payment) (methods|options) (of) (payment) do you (have|accept|take); do you take|accept cards|cash|card; can i pay (by|with|in) (card|cash); is cash (ok|okay)",
     ),
     (
         Cue::Price,
