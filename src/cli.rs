@@ -22,6 +22,7 @@ pub mod plain;
 pub mod replay;
 pub mod serve;
 pub mod store;
+pub mod talk;
 pub mod transcribe;
 pub mod voice;
 
@@ -73,6 +74,8 @@ enum Command {
     Load(load::LoadArgs),
     /// Repeat recorded calls in virtual time and compare.
     Replay(replay::ReplayArgs),
+    /// Call the order desk in text, without telephone, engines or store; or play scripts and check what comes of them.
+    Talk(talk::TalkArgs),
     /// Check and read the audit of order actions.
     Audit(audit::AuditArgs),
     /// Show what waits for a person, and decide about it.
@@ -110,6 +113,7 @@ fn run(common: Common, command: Command) -> anyhow::Result<ExitCode> {
         Command::Call(args) => runtime.block_on(call::run(args)),
         Command::Load(args) => runtime.block_on(load::run(args)),
         Command::Replay(args) => replay::run(&args),
+        Command::Talk(args) => talk::run(&common, &args),
         Command::Audit(args) => runtime.block_on(async { audit::run(&common.load()?, args).await }),
         Command::Orders(args) => runtime.block_on(orders::run(&common, args)),
         Command::Transcribe(args) => transcribe::run(&args),

@@ -20,6 +20,7 @@
 //! | [`store`] | the reference store, as foreign to the voice server as a customer's own |
 //! | [`cli`], [`config`], [`telemetry`], [`ids`] | the executable around it |
 //! | [`load`] | many telephones at once, to measure the voice server with |
+//! | [`rehearsal`] | one call in text and in virtual time: the real core and rules, a scripted caller, a shop in memory |
 //! | [`telephone`], [`postgres`] | a caller's telephone and a private cluster, for the demonstration and the tests |
 //!
 //! Who may import whom is a table in `tests/architecture.rs`, which also keeps clocks, sockets, chance and floating point out
@@ -76,6 +77,7 @@ pub mod language;
 pub mod load;
 pub mod orders;
 pub mod postgres;
+pub mod rehearsal;
 pub mod server;
 pub mod store;
 pub mod telemetry;

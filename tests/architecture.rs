@@ -73,6 +73,8 @@ const ROOMS: &[Room] = &[
     Room { name: "telephone", may: &["audio", "audiosocket", "ids"] },
     // Many of them at once, to measure with: as little of its own as can be.
     Room { name: "load", may: &["audiosocket"] },
+    // A whole call without a wire: the core, the rules and a shop of its own, in virtual time.
+    Room { name: "rehearsal", may: &["audio", "conversation", "engines", "ids", "language", "orders"] },
     // A private PostgreSQL cluster in a folder.
     Room { name: "postgres", may: &[] },
 ];
@@ -93,6 +95,7 @@ const EVERYTHING: &[&str] = &[
     "load",
     "orders",
     "postgres",
+    "rehearsal",
     "server",
     "store",
     "telemetry",

@@ -84,20 +84,25 @@ impl Rules {
     pub fn new(lexicon: Arc<Lexicon>) -> Self {
         Self { lexicon }
     }
-}
 
-impl Thinking for Rules {
-    fn complete(&self, request: Completion, cancel: CancellationToken, inbox: Inbox) -> Result<(), Full> {
-        let decision = decide(&request, &self.lexicon);
-        let call_ref = format!("rules-{}", request.id);
+    /// The whole answer at once, in the pieces that an engine gives it in; the last is [`Thought::Done`].
+    pub fn think(&self, request: &Completion) -> Vec<Thought> {
+        let decision = decide(request, &self.lexicon);
         let mut pieces: Vec<Thought> = Vec::with_capacity(3);
         pieces.extend(decision.say.map(|text| Thought::Delta { text }));
         pieces.extend(decision.call.map(|(tool, arguments)| Thought::ToolCall {
-            call_ref,
+            call_ref: format!("rules-{}", request.id),
             tool: tool.as_str().to_owned(),
             arguments: arguments.to_string(),
         }));
         pieces.push(Thought::Done);
+        pieces
+    }
+}
+
+impl Thinking for Rules {
+    fn complete(&self, request: Completion, cancel: CancellationToken, inbox: Inbox) -> Result<(), Full> {
+        let pieces = self.think(&request);
         let id = request.id;
         let mut pieces = pieces.into_iter().map(move |piece| Input::Completed { id, piece });
         // The inbox has room as a rule; where it has none, the rest waits for it in a task of its own.
