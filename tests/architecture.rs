@@ -75,6 +75,8 @@ const ROOMS: &[Room] = &[
     Room { name: "load", may: &["audiosocket"] },
     // A whole call without a wire: the core, the rules and a shop of its own, in virtual time.
     Room { name: "rehearsal", may: &["audio", "conversation", "engines", "ids", "language", "orders"] },
+    // Callers who talk with the conversation on the rehearsal's stage.
+    Room { name: "simulate", may: &["conversation", "dialogue", "ids", "language", "orders", "rehearsal"] },
     // A private PostgreSQL cluster in a folder.
     Room { name: "postgres", may: &[] },
 ];
@@ -97,6 +99,7 @@ const EVERYTHING: &[&str] = &[
     "postgres",
     "rehearsal",
     "server",
+    "simulate",
     "store",
     "telemetry",
     "telephone",
