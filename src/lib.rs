@@ -11,6 +11,7 @@
 //! | [`call`] | the driver of one call, its order desk, its tape; the only `select!` of a call |
 //! | [`audio`] | 20 ms frames, resampling, voice activity, WAV |
 //! | [`conversation`] | the core: ear, mouth, floor, mind, consent; pure |
+//! | [`dialogue`] | what the caller's words do, what is wanted, what comes next, how it is said; a shop is data |
 //! | [`engines`] | hearing, thinking, speaking behind three ports; a vendor's format never leaves its file |
 //! | [`orders`] | order nouns, the model's tools, the client of the Store API |
 //! | [`audit`] | the journal that is fsynced first, its hash chains, its way to PostgreSQL |
@@ -70,6 +71,7 @@ pub mod call;
 pub mod cli;
 pub mod config;
 pub mod conversation;
+pub mod dialogue;
 pub mod doctor;
 pub mod engines;
 pub mod http;

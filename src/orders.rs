@@ -27,6 +27,8 @@ pub enum OrderAction {
     FindProducts { query: String },
     /// `POST /orders`, keyed.
     CreateDraft { lines: Vec<DraftLine>, phone: PhoneNumber, name: Option<Pii<String>> },
+    /// `PUT /orders/{id}/lines`, keyed: these lines instead of all that the draft has; its delivery stays.
+    ChangeLines { order_id: Uuid, lines: Vec<DraftLine> },
     /// `GET /pickup-points`; all cities when `city` is none.
     PickupPoints { city: Option<String> },
     /// `PATCH /orders/{id}/delivery`, keyed.
@@ -45,6 +47,7 @@ impl OrderAction {
             Self::OrderDetails { .. } => "order_details",
             Self::FindProducts { .. } => "find_products",
             Self::CreateDraft { .. } => "create_order_draft",
+            Self::ChangeLines { .. } => "change_order_lines",
             Self::PickupPoints { .. } => "pickup_points",
             Self::SetDelivery { .. } => "update_order_delivery",
             Self::Confirm { .. } => "confirm_order",
@@ -56,7 +59,11 @@ impl OrderAction {
     pub fn mutates(&self) -> bool {
         matches!(
             self,
-            Self::CreateDraft { .. } | Self::SetDelivery { .. } | Self::Confirm { .. } | Self::Cancel { .. }
+            Self::CreateDraft { .. }
+                | Self::ChangeLines { .. }
+                | Self::SetDelivery { .. }
+                | Self::Confirm { .. }
+                | Self::Cancel { .. }
         )
     }
 }
@@ -124,6 +131,10 @@ pub enum ActionOutcome {
     Drafted {
         order: Order,
     },
+    /// The draft as it is with its new lines.
+    LinesChanged {
+        order: Order,
+    },
     DeliverySet {
         order: Order,
     },
@@ -182,6 +193,8 @@ pub enum ProblemCode {
     InvalidTransition,
     NotFound,
     TooManyOrders,
+    /// The shop's Store API has no such request (a client's finding, not a store's word): nothing was done.
+    Unsupported,
     /// Anything else that is a 4xx.
     #[serde(other)]
     Other,

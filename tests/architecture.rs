@@ -56,8 +56,13 @@ const ROOMS: &[Room] = &[
             "telemetry",
         ],
     },
-    Room { name: "conversation", may: &["audio", "ids", "language", "orders"] },
-    Room { name: "engines", may: &["audio", "conversation", "ids", "language", "orders", "telemetry"] },
+    Room { name: "conversation", may: &["audio", "dialogue", "ids", "language", "orders"] },
+    // Pure like the core, whose state it is.
+    Room { name: "dialogue", may: &["ids", "language", "orders"] },
+    Room {
+        name: "engines",
+        may: &["audio", "conversation", "dialogue", "ids", "language", "orders", "telemetry"],
+    },
     Room { name: "ari", may: &["ids", "telemetry"] },
     Room { name: "orders", may: &["ids", "language", "telemetry"] },
     Room { name: "audit", may: &["ids", "orders", "telemetry"] },
@@ -89,6 +94,7 @@ const EVERYTHING: &[&str] = &[
     "call",
     "config",
     "conversation",
+    "dialogue",
     "doctor",
     "engines",
     "http",

@@ -37,6 +37,8 @@ mod identity_guesses;
 mod identity_proofs;
 #[path = "store/lightbulb.rs"]
 mod lightbulb;
+#[path = "store/lines.rs"]
+mod lines;
 #[path = "store/mail.rs"]
 mod mail;
 #[path = "store/market_catalog.rs"]

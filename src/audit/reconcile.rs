@@ -2,7 +2,7 @@
 //! the store is back.
 //!
 //! Never a new key for an old intent: the store executes a key once and replays its answer ever after. So a creation,
-//! a cancellation or a delivery is simply sent again. A confirmation is looked up first: it is sent again only while
+//! a cancellation, other lines or a delivery are simply sent again. A confirmation is looked up first: it is sent again only while
 //! the order is still what the caller agreed to, and that recently; otherwise a person decides. The callers of these
 //! intents are gone, so a draft that turns out to exist, and still to be one, is cancelled at once.
 
@@ -293,7 +293,7 @@ async fn resolve<D: Desk + Sync>(desk: &D, intent: &OpenIntent, now: DateTime<Ut
             ActionOutcome::Drafted { order } => still_a_draft(desk, intent, &request, order).await,
             other => found(other, "resent"),
         },
-        OrderAction::SetDelivery { .. } | OrderAction::Cancel { .. } => {
+        OrderAction::ChangeLines { .. } | OrderAction::SetDelivery { .. } | OrderAction::Cancel { .. } => {
             found(desk.perform(intent.call, request.clone()).await, "resent")
         }
         // Reads have no intent; a journal that holds one is not of this program's making.

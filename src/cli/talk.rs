@@ -127,7 +127,7 @@ fn play(args: &TalkArgs) -> anyhow::Result<ExitCode> {
             });
         }
         if args.table {
-            println!("{}", row(&name, width, &outcome));
+            println!("{}", row(&name, width, known.contains(&name), &outcome));
         } else if !good || args.verbose {
             println!("== {}\n{}", script.path.display(), outcome.transcript);
         }
@@ -139,21 +139,27 @@ fn play(args: &TalkArgs) -> anyhow::Result<ExitCode> {
         wrong.push(format!("{name} is on the list of known failures, and there is no such script"));
     }
     println!("{passed} of {} scripts pass", scripts.len());
-    for line in &wrong {
-        eprintln!("{line}");
+    if args.known.is_some() {
+        println!("{} are known to fail", known.intersection(&played).count());
+    }
+    // Without a list the table has said it.
+    for line in wrong.iter().filter(|_| args.known.is_some()) {
+        println!("{line}");
     }
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn row(name: &str, width: usize, outcome: &Outcome) -> String {
+/// A script's line of the table. What is not as the list of known failures has it stands in capitals.
+fn row(name: &str, width: usize, is_known: bool, outcome: &Outcome) -> String {
     let seconds = outcome.speech_ms / 1000;
     match outcome.failures.first() {
-        None => format!("pass  {name:width$}  {seconds:4} s"),
+        None => format!("{}  {name:width$}  {seconds:4} s", if is_known { "PASS" } else { "pass" }),
         Some(failure) => {
             let found: String = failure.found.chars().take(90).collect();
             let cut = if found.len() < failure.found.len() { "…" } else { "" };
             let (line, expected) = (failure.line, &failure.expected);
-            format!("FAIL  {name:width$}  {seconds:4} s  line {line}: {expected}  found: {found}{cut}")
+            let verdict = if is_known { "fail" } else { "FAIL" };
+            format!("{verdict}  {name:width$}  {seconds:4} s  line {line}: {expected}  found: {found}{cut}")
         }
     }
 }

@@ -93,10 +93,13 @@ impl Conversation {
         self.say_fixed(if order { Fixed::WhatToChange } else { Fixed::NothingToCancel });
     }
 
-    /// Reads an order back; the caller's yes is asked for.
+    /// Reads an order back; the caller's yes is asked for. Of one that they have heard whole, what is different now.
     pub(super) fn read_back(&mut self, mut pending: Pending) {
         let found = &self.mind.briefing.products;
-        pending.text = phrases::read_back(&pending.order, found, pending.payment, self.language);
+        let is = (&pending.order, pending.payment);
+        let heard = self.mind.read.as_ref().map(|read| (&read.order, read.payment));
+        let change = heard.and_then(|was| phrases::read_back_change(was, is, found, self.language));
+        pending.text = change.unwrap_or_else(|| phrases::read_back(is.0, found, is.1, self.language));
         self.ask(Matter::Order(pending));
     }
 
@@ -180,6 +183,7 @@ impl Conversation {
     pub(super) fn asked_whole(&mut self) {
         if let Some(pending) = self.consent.pending() {
             let order_number = pending.order.order_number.clone();
+            self.mind.read = Some(pending.clone());
             self.mind.briefing.awaiting_yes = true;
             self.note(Note::ReadBack { order_number });
         }

@@ -349,6 +349,7 @@ impl Conversation {
     /// The caller's word (or key) that nothing is to be ordered.
     pub(super) fn cancel_by_word(&mut self) {
         self.void_consent();
+        self.mind.read = None;
         self.desk.forget_calls();
         match self.desk.current.as_mut().map(|(_, purpose, _)| purpose) {
             // Too late to stop it, not too late to undo it: one after the other, so that the last word wins.

@@ -27,6 +27,8 @@ pub(super) struct Called {
 pub(super) struct Dialogue {
     pub(super) briefing: Briefing,
     pub(super) history: Vec<Message>,
+    /// The order as the caller last heard it read whole to its end, changes with it; until it is placed or dropped.
+    pub(super) read: Option<crate::conversation::consent::Pending>,
     /// An order that was agreed to and may or may not have been placed.
     pub(super) doubtful: Option<Order>,
     /// The caller took leave with their yes: once it is carried out the call ends.
@@ -39,6 +41,8 @@ pub(super) struct Dialogue {
     words: String,
     /// Its tool calls so far.
     calls: Vec<Called>,
+    /// The dialogue's state that it came to.
+    state: Option<Box<crate::dialogue::State>>,
     /// Completions since the caller's last words.
     rounds: u32,
     /// Failures in a row.
@@ -141,8 +145,11 @@ impl Conversation {
             }
             return self.say_goodbye();
         }
-        self.void_consent();
-        if !self.desk.hold_thought() {
+        // What the words change is known when they were thought about; until then no yes counts.
+        self.consent.suspend();
+        if self.desk.hold_thought() {
+            self.void_consent();
+        } else {
             self.think();
         }
     }
@@ -165,6 +172,8 @@ impl Conversation {
         self.mind.splitter = Some(ClauseSplitter::new());
         self.mind.words.clear();
         self.mind.calls.clear();
+        self.mind.state = None;
+        self.mind.briefing.read_back = self.consent.pending().is_some();
         let request = Completion {
             id,
             language: self.language,
@@ -232,6 +241,7 @@ impl Conversation {
                 self.mind.briefing.fell_back = true;
                 self.note(Note::FellBack { from, to, why });
             }
+            Thought::State { state } => self.mind.state = Some(state),
             Thought::Done => self.thought_whole(),
             Thought::Failed { fault } => self.thinker_failed(id, &format!("{fault:?}")),
         }
@@ -255,6 +265,15 @@ impl Conversation {
     fn thought_whole(&mut self) {
         self.timers.remove(&Timer::Completion);
         self.mind.thinking = None;
+        // Only a thinker that knows what is wanted can say that the order is still the one that was read.
+        let mut keeps = false;
+        if let Some(state) = self.mind.state.take() {
+            keeps = state.keeps_read_back;
+            self.mind.briefing.dialogue = *state;
+        }
+        if !keeps {
+            self.void_consent();
+        }
         let rest = self.mind.splitter.take().map_or_else(Vec::new, |mut splitter| splitter.finish());
         for clause in rest {
             self.say_thought(&clause);

@@ -105,6 +105,8 @@ pub enum Thought {
     ToolCall { call_ref: String, tool: String, arguments: String },
     /// Another engine took over from the one that failed; its pieces follow.
     FellBack { from: String, to: String, why: String },
+    /// The dialogue's state after this thought, from a thinker that keeps one.
+    State { state: Box<crate::dialogue::State> },
     /// Nothing more comes.
     Done,
     /// Nothing more comes, and what came may be cut.
@@ -264,6 +266,12 @@ pub struct Briefing {
     /// The call was transferred before, and nobody answered.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub nobody_answered: bool,
+    /// A read-back's question stands, heard or still to be asked again, and the order is as it was read.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub read_back: bool,
+    /// The dialogue's state after the last thought that had one.
+    #[serde(default)]
+    pub dialogue: crate::dialogue::State,
     /// The language model failed since the caller's last words: what took over goes on with the turn, so that a dead model
     /// is waited for once.
     #[serde(default)]

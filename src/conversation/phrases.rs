@@ -7,7 +7,7 @@ use crate::conversation::consent::Matter;
 use crate::conversation::facts::{self, line_name};
 use crate::language::{self, Language};
 use crate::orders::{
-    Confirmation, Delivery, DeliveryTerms, Money, Order, OrderStatus, OrderSummary, PaymentMethod,
+    Confirmation, Delivery, DeliveryTerms, Money, Order, OrderLine, OrderStatus, OrderSummary, PaymentMethod,
     ProblemCode, Product,
 };
 
@@ -82,46 +82,100 @@ fn destination(terms: &DeliveryTerms, language: Language) -> String {
     }
 }
 
-/// The whole order, read back before the question that the caller's yes answers; its goods by the names under which they were found.
+/// A line as it is read back, its goods by the names under which they were found.
+fn line_read(line: &OrderLine, found: &[Product], language: Language) -> String {
+    let count = language::count(u64::from(line.quantity), language::Noun::Piece, language);
+    let name = line_name(line, found, language);
+    match language {
+        Russian => format!("{name}, {count}, по {}", money(line.unit, language)),
+        English => format!("{name}, {count}, {} each", money(line.unit, language)),
+    }
+}
+
+fn delivery_read(delivery: &DeliveryTerms, language: Language) -> String {
+    let (cost, days) = terms(delivery, language);
+    let mut text = capitalised(&destination(delivery, language));
+    text.push_str(&match language {
+        Russian => format!(". Стоимость доставки {cost}, срок {days}."),
+        English => format!(". The delivery costs {cost} and takes {days}."),
+    });
+    text
+}
+
+fn total_read(total: Money, language: Language) -> String {
+    match language {
+        Russian => format!("Итого {}.", money(total, language)),
+        English => format!("The total is {}.", money(total, language)),
+    }
+}
+
+/// The whole order, read back before the question that the caller's yes answers.
 pub(super) fn read_back(
     order: &Order,
     found: &[Product],
     method: PaymentMethod,
     language: Language,
 ) -> String {
-    let lines = order
-        .lines
-        .iter()
-        .map(|line| {
-            let count = language::count(u64::from(line.quantity), language::Noun::Piece, language);
-            let name = line_name(line, found, language);
-            match language {
-                Russian => format!("{name}, {count}, по {}", money(line.unit, language)),
-                English => format!("{name}, {count}, {} each", money(line.unit, language)),
-            }
-        })
-        .collect::<Vec<_>>()
-        .join("; ");
+    let lines: Vec<String> = order.lines.iter().map(|line| line_read(line, found, language)).collect();
     let mut text = match language {
-        Russian => format!("Проверьте, пожалуйста, заказ. {lines}."),
-        English => format!("Let me read your order back. {lines}."),
+        Russian => format!("Проверьте, пожалуйста, заказ. {}.", lines.join("; ")),
+        English => format!("Let me read your order back. {}.", lines.join("; ")),
     };
     if let Some(delivery) = &order.delivery {
-        let (cost, days) = terms(delivery, language);
         text.push(' ');
-        text.push_str(&capitalised(&destination(delivery, language)));
-        text.push_str(&match language {
-            Russian => format!(". Стоимость доставки {cost}, срок {days}."),
-            English => format!(". The delivery costs {cost} and takes {days}."),
+        text.push_str(&delivery_read(delivery, language));
+    }
+    for part in [capitalised(payment(method, language)) + ".", total_read(order.total, language)] {
+        text.push(' ');
+        text.push_str(&part);
+    }
+    text
+}
+
+/// An order that was read back whole before, and what of it is different now, with the total; none where most of it is, so
+/// that it is read whole again.
+pub(super) fn read_back_change(
+    was: (&Order, PaymentMethod),
+    is: (&Order, PaymentMethod),
+    found: &[Product],
+    language: Language,
+) -> Option<String> {
+    let same_goods = |a: &OrderLine, b: &OrderLine| a.product_id == b.product_id && a.name == b.name;
+    let changed: Vec<&OrderLine> = is.0.lines.iter().filter(|line| !was.0.lines.contains(line)).collect();
+    let gone: Vec<&OrderLine> =
+        was.0.lines.iter().filter(|line| !is.0.lines.iter().any(|other| same_goods(line, other))).collect();
+    let delivery = was.0.delivery != is.0.delivery;
+    let paid = was.1 != is.1;
+    let parts =
+        usize::from(!changed.is_empty() || !gone.is_empty()) + usize::from(delivery) + usize::from(paid);
+    let all_goods = changed.len() == is.0.lines.len() && changed.len() > 1;
+    if parts == 0 || parts == 3 || all_goods {
+        return None;
+    }
+    let mut said: Vec<String> = Vec::new();
+    if !gone.is_empty() {
+        let names: Vec<&str> = gone.iter().map(|line| line_name(line, found, language)).collect();
+        said.push(match language {
+            Russian => format!("Больше нет в заказе: {}.", names.join(", ")),
+            English => format!("Taken off: {}.", names.join(", ")),
         });
     }
-    text.push(' ');
-    text.push_str(&capitalised(payment(method, language)));
-    text.push_str(&match language {
-        Russian => format!(". Итого {}.", money(order.total, language)),
-        English => format!(". The total is {}.", money(order.total, language)),
-    });
-    text
+    if !changed.is_empty() {
+        let lines: Vec<String> = changed.into_iter().map(|line| line_read(line, found, language)).collect();
+        said.push(capitalised(&lines.join("; ")) + ".");
+    }
+    if let Some(terms) = is.0.delivery.as_ref().filter(|_| delivery) {
+        said.push(delivery_read(terms, language));
+    }
+    if paid {
+        said.push(capitalised(payment(is.1, language)) + ".");
+    }
+    said.push(total_read(is.0.total, language));
+    let head = match language {
+        Russian => "Теперь так.",
+        English => "Now it is as follows.",
+    };
+    Some(format!("{head} {}", said.join(" ")))
 }
 
 /// The question that a yes answers, in Russian and in English. It is longer than a line's echo lasts (an echo of it begins
@@ -277,10 +331,10 @@ pub(super) fn rejected(code: ProblemCode, language: Language) -> &'static str {
         (English, ProblemCode::TooManyOrders) => {
             "There are already several unpaid orders for your number; an operator can place a new one."
         }
-        (Russian, ProblemCode::InvalidTransition | ProblemCode::Other) => {
+        (Russian, ProblemCode::InvalidTransition | ProblemCode::Unsupported | ProblemCode::Other) => {
             "Магазин не принял эту операцию. Могу соединить с оператором."
         }
-        (English, ProblemCode::InvalidTransition | ProblemCode::Other) => {
+        (English, ProblemCode::InvalidTransition | ProblemCode::Unsupported | ProblemCode::Other) => {
             "The shop did not accept that. I can put you through to an operator."
         }
     }

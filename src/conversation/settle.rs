@@ -287,6 +287,7 @@ impl Conversation {
         let text = match &outcome {
             ActionOutcome::Confirmed { confirmation } => {
                 self.mind.briefing.draft = None;
+                self.mind.read = None;
                 self.remember_placed();
                 self.desk.changed = 0;
                 let number = confirmation.order_number.clone();

@@ -36,33 +36,56 @@ impl Understood {
 #[serde(tag = "act", rename_all = "snake_case")]
 pub enum Act {
     /// Goods are spoken of: wanted, asked about, added, changed.
-    Goods { goods: Goods },
+    Goods {
+        goods: Goods,
+    },
     /// One of what was offered last is meant.
-    Choose { choice: Choice },
+    Choose {
+        choice: Choice,
+    },
     /// An amount without goods: of the line that is being spoken of.
-    Amount { amount: Amount },
+    Amount {
+        amount: Amount,
+    },
     /// A line is not wanted any more; none described: the one being spoken of.
-    Remove { what: Description },
+    Remove {
+        what: Description,
+    },
     /// To the door or fetched.
-    Method { method: Method },
+    Method {
+        method: Method,
+    },
     /// Neither matters: whichever suits the shop ("любой", "без разницы").
     Any,
     /// A city, in its nominative as the shop writes it, where the shop or the world's list knows it; else as said.
-    City { city: String },
+    City {
+        city: String,
+    },
     /// Parts of an address.
-    Address { part: AddressPart },
+    Address {
+        part: AddressPart,
+    },
     /// How it is paid.
-    Payment { method: PaymentMethod },
+    Payment {
+        method: PaymentMethod,
+    },
     /// A way to pay that is not taken (credit, invoice, transfer).
     OtherPayment,
     /// The customer's name, capitalised.
-    Name { name: String },
+    Name {
+        name: String,
+    },
     /// The customer does not want to give what was asked.
     Withhold,
     /// A telephone number: its digits.
-    Phone { digits: String },
+    Phone {
+        digits: String,
+    },
     /// A value of an extra slot of the shop's profile (a note, a time, a recipient).
-    Extra { slot: String, value: String },
+    Extra {
+        slot: String,
+        value: String,
+    },
     /// Yes, to whatever was asked.
     Affirm,
     /// No, to whatever was asked.
@@ -70,15 +93,23 @@ pub enum Act {
     /// The caller wants to order, and has not said what.
     WantsToOrder,
     /// A question of the caller.
-    Ask { topic: Topic },
+    Ask {
+        topic: Topic,
+    },
     /// What has become of an order placed before; the digits of its number where they were said.
-    Status { number: Option<String> },
+    Status {
+        number: Option<String>,
+    },
     /// The order being made is dropped.
     Cancel,
     /// An order placed before is to be cancelled or changed.
-    ChangePlaced { number: Option<String> },
+    ChangePlaced {
+        number: Option<String>,
+    },
     /// Something of the order being made is to be different, and it was not said how.
-    Change { target: Target },
+    Change {
+        target: Target,
+    },
     /// Everything from the beginning.
     StartOver,
     /// As the last time.

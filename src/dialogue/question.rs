@@ -11,7 +11,9 @@ pub enum Question {
     /// What to order.
     Goods,
     /// The value of an attribute of the goods, by its key in the profile.
-    Attribute { key: String },
+    Attribute {
+        key: String,
+    },
     /// Which of the offers told.
     Choice,
     /// Whether to order what was told.
@@ -28,7 +30,9 @@ pub enum Question {
     Payment,
     Name,
     /// A value of an extra slot of the profile.
-    Extra { slot: String },
+    Extra {
+        slot: String,
+    },
     /// Which of the orders told.
     WhichOrder,
     /// What is to be different.

@@ -24,4 +24,16 @@ impl Shop {
     pub fn fits(&self, _product: &Product, _what: &Description) -> bool {
         todo!("grammar")
     }
+    pub fn query(&self, _what: &Description, _l: crate::language::Language) -> String {
+        todo!()
+    }
+    pub fn name<'a>(&self, _p: &'a Product, _l: crate::language::Language) -> &'a str {
+        todo!()
+    }
+    pub fn value_name(&self, _v: &str, _l: crate::language::Language) -> String {
+        todo!()
+    }
+    pub fn attribute_differs(&self, _p: &[&Product], _w: &Description) -> Option<&super::profile::Attribute> {
+        todo!()
+    }
 }

@@ -8,6 +8,7 @@ mod breaker;
 pub mod fallback;
 pub mod openai;
 pub mod rules;
+//pub mod mind;
 
 /// `[thinking]`
 #[derive(Clone, Debug, Default, Deserialize)]

@@ -5,17 +5,19 @@
 //! whole answer of the store makes the first two; any attempt that may have arrived and has no such answer makes the last,
 //! and nobody may speak that as a no. Retries keep the action's one idempotency key.
 //!
-//! Where to read next: `exchange` for attempts and what each teaches, `breaker`, `http`, `forms` for the JSON.
+//! Where to read next: `exchange` for attempts and what each teaches, `breaker`, `http`, `requests` and `forms` for the JSON.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
-use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::ids::CallId;
 use crate::orders::{
-    ActionOutcome, ActionRequest, Confirmation, Delivery, Order, OrderAction, OrderStatus, Product,
-    Rejection, Unavailable,
+    ActionOutcome, ActionRequest, Confirmation, Delivery, Order, OrderAction, OrderStatus, ProblemCode,
+    Product, Rejection, Unavailable,
 };
 use crate::telemetry::figures::{STORE_ATTEMPTS_TOTAL, STORE_BREAKER, STORE_SECONDS};
 
@@ -24,6 +26,7 @@ pub mod check;
 mod exchange;
 mod forms;
 mod http;
+mod requests;
 mod settings;
 
 pub use breaker::BreakerState;
@@ -34,11 +37,11 @@ pub use settings::{Idempotency, Settings};
 
 use breaker::Breaker;
 use exchange::{Ending, exchange};
+use requests::{change, details, order_of, products, question};
 
-// Chosen: the requirement lets the agent handle several orders of one caller; more than five cannot be told by voice.
-const SEARCH_LIMIT: u32 = 5;
-// Chosen: how many products a search brings; the dialogue offers three of them.
-const PRODUCT_LIMIT: u32 = 10;
+/// So long a shop is taken to be without a request that it did not have. Chosen: a shop that is brought up to date is
+/// found out within the hour, and until then one action an hour costs a caller the wait.
+const LACKS: Duration = Duration::from_secs(3600);
 
 /// The shop's Store API. One per process, on the service runtime; share it in an `Arc`.
 #[derive(Debug)]
@@ -46,6 +49,8 @@ pub struct StoreClient<T = Http> {
     transport: T,
     breaker: Breaker,
     settings: Settings,
+    /// When the shop was last found to have no way to change a draft's lines.
+    no_lines: Mutex<Option<Instant>>,
 }
 
 /// Why a question to the store has no answer.
@@ -75,7 +80,7 @@ impl StoreClient<Http> {
 impl<T: Transport> StoreClient<T> {
     /// A client over another transport.
     pub fn over(transport: T, settings: Settings) -> Self {
-        Self { transport, breaker: Breaker::new(), settings }
+        Self { transport, breaker: Breaker::new(), settings, no_lines: Mutex::new(None) }
     }
 
     /// By when an action that begins now must have ended for the caller who waits.
@@ -223,6 +228,9 @@ impl<T: Transport> StoreClient<T> {
             return UNAVAILABLE;
         };
         request.again = again;
+        if request.optional && self.lacks_lines() {
+            return unsupported();
+        }
         // What was read back and nothing else: a change that arrives late must not be agreed to.
         request.version = asked.evidence.as_ref().map(|evidence| evidence.order_version).filter(|v| *v > 0);
         // A mutation is never the probe of a half-open breaker, so a read goes before it.
@@ -239,9 +247,42 @@ impl<T: Transport> StoreClient<T> {
         match ending {
             Ending::Answered(response) => self.done(action, &response, deadline).await,
             Ending::Refused(rejection) => ActionOutcome::Rejected { rejection },
+            Ending::Absent(rejection) => self.absent(action, rejection, deadline).await,
             Ending::NotDone => UNAVAILABLE,
             Ending::Doubtful => ActionOutcome::Unknown,
         }
+    }
+
+    /// The store does not know the path, or not the method. Without a word which of the two, an order that can be read tells
+    /// that it is the request that is unknown, not the order.
+    async fn absent(
+        &self,
+        action: &OrderAction,
+        rejection: Option<Rejection>,
+        deadline: Instant,
+    ) -> ActionOutcome {
+        if let Some(rejection) = rejection {
+            let order = match order_of(action) {
+                Some(order_id) => self.get(&details(order_id), deadline, &mut |_| ()).await,
+                None => Err(StoreError::Unavailable),
+            };
+            match order {
+                Ok(_) => {}
+                Err(StoreError::Rejected(_)) => return ActionOutcome::Rejected { rejection },
+                Err(_) => return ActionOutcome::Unavailable { reason: Unavailable::Store },
+            }
+        }
+        tracing::warn!(
+            action = action.name(),
+            "the shop's Store API has no such request; a new draft is made instead, and its delivery asked for again"
+        );
+        *self.no_lines.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        unsupported()
+    }
+
+    fn lacks_lines(&self) -> bool {
+        let found = *self.no_lines.lock().unwrap_or_else(PoisonError::into_inner);
+        found.is_some_and(|found| found.elapsed() < LACKS)
     }
 
     /// The store said yes; what exactly it did is in its answer, or else in the order itself.
@@ -264,17 +305,17 @@ impl<T: Transport> StoreClient<T> {
                     }
                 },
             },
-            OrderAction::SetDelivery { order_id, .. } => {
-                let told = forms::order(body, currency).ok().filter(|order| order.id == *order_id);
-                let order = match told {
-                    Some(order) => Some(order),
-                    None => self.order(*order_id, deadline).await,
-                };
+            OrderAction::ChangeLines { order_id, .. } => self
+                .told(*order_id, body, deadline)
+                .await
+                .filter(|order| !order.lines.is_empty())
+                .map(|order| ActionOutcome::LinesChanged { order }),
+            OrderAction::SetDelivery { order_id, .. } => self
+                .told(*order_id, body, deadline)
+                .await
                 // The delivery is what was asked for, so an order without one does not say that it was set.
-                order
-                    .filter(|order| order.delivery.is_some())
-                    .map(|order| ActionOutcome::DeliverySet { order })
-            }
+                .filter(|order| order.delivery.is_some())
+                .map(|order| ActionOutcome::DeliverySet { order }),
             OrderAction::Confirm { order_id, .. } => match forms::confirmation(body, currency) {
                 Ok(confirmation) if confirmation.order_id == *order_id => {
                     Some(ActionOutcome::Confirmed { confirmation })
@@ -302,6 +343,14 @@ impl<T: Transport> StoreClient<T> {
         outcome.unwrap_or(ActionOutcome::Unknown)
     }
 
+    /// The order that an answer tells whole, or else the order itself.
+    async fn told(&self, order_id: Uuid, body: &[u8], deadline: Instant) -> Option<Order> {
+        match forms::order(body, self.settings.currency).ok().filter(|order| order.id == order_id) {
+            Some(order) => Some(order),
+            None => self.order(order_id, deadline).await,
+        }
+    }
+
     async fn order(&self, order_id: Uuid, deadline: Instant) -> Option<Order> {
         let body = self.get(&details(order_id), deadline, &mut |_| ()).await.ok()?;
         forms::order(&body, self.settings.currency)
@@ -319,7 +368,7 @@ impl<T: Transport> StoreClient<T> {
         match exchange(&self.transport, &self.breaker, &self.settings, request, deadline, on_attempt).await {
             Ending::Answered(response) => Ok(response.body),
             Ending::Refused(rejection) => Err(StoreError::Rejected(rejection)),
-            Ending::NotDone | Ending::Doubtful => Err(StoreError::Unavailable),
+            Ending::NotDone | Ending::Doubtful | Ending::Absent(_) => Err(StoreError::Unavailable),
         }
     }
 }
@@ -333,6 +382,13 @@ fn label(outcome: &ActionOutcome) -> &'static str {
     }
 }
 
+/// The shop has no such request, so that nothing was done.
+fn unsupported() -> ActionOutcome {
+    let detail = "the shop's Store API has no such request".to_owned();
+    let rejection = Rejection { code: ProblemCode::Unsupported, detail, order_number: None };
+    ActionOutcome::Rejected { rejection }
+}
+
 /// The confirmation that an order itself bears witness to; whether an SMS went out, it does not say.
 fn confirmed(order: Order) -> Option<Confirmation> {
     let placed = !matches!(order.status, OrderStatus::Draft | OrderStatus::Cancelled);
@@ -344,108 +400,6 @@ fn confirmed(order: Order) -> Option<Confirmation> {
         estimated_delivery: order.estimated_delivery,
         sms_sent: false,
         pay_url: None,
-    })
-}
-
-fn order_of(action: &OrderAction) -> Option<Uuid> {
-    match action {
-        OrderAction::SetDelivery { order_id, .. }
-        | OrderAction::Confirm { order_id, .. }
-        | OrderAction::Cancel { order_id, .. }
-        | OrderAction::OrderDetails { order_id } => Some(*order_id),
-        _ => None,
-    }
-}
-
-fn details(order_id: Uuid) -> StoreRequest {
-    StoreRequest::get(format!("orders/{order_id}"), Vec::new())
-}
-
-fn products(query: Option<&str>) -> StoreRequest {
-    let mut parameters = vec![("limit", PRODUCT_LIMIT.to_string())];
-    parameters.extend(query.map(|q| ("q", q.to_owned())));
-    StoreRequest::get("products", parameters)
-}
-
-/// The request of an action that reads.
-fn question(action: &OrderAction) -> Option<StoreRequest> {
-    Some(match action {
-        OrderAction::SearchOrders { phone, order_number } => {
-            let mut query = vec![("limit", SEARCH_LIMIT.to_string())];
-            // The number leaves its mask here: it is how the store knows whose orders these are.
-            query.extend(phone.as_ref().map(|phone| ("phone", phone.e164().to_owned())));
-            query.extend(order_number.as_ref().map(|number| ("order_number", number.clone())));
-            StoreRequest::get("orders/search", query)
-        }
-        OrderAction::OrderDetails { order_id } => details(*order_id),
-        OrderAction::FindProducts { query } => products(Some(query)),
-        OrderAction::PickupPoints { city } => {
-            StoreRequest::get("pickup-points", city.iter().map(|city| ("city", city.clone())).collect())
-        }
-        OrderAction::CreateDraft { .. }
-        | OrderAction::SetDelivery { .. }
-        | OrderAction::Confirm { .. }
-        | OrderAction::Cancel { .. } => return None,
-    })
-}
-
-/// The request of an action that changes something. Names, addresses and the telephone number leave their masks here: the
-/// store delivers by them.
-fn change(action: &OrderAction, key: Option<Uuid>, call: CallId) -> Option<StoreRequest> {
-    let (method, path, mut body) = match action {
-        OrderAction::CreateDraft { lines, phone, name } => (
-            "POST",
-            "orders".to_owned(),
-            json!({
-                "items": lines.iter().map(|line| json!({"product_id": line.product_id, "quantity": line.quantity}))
-                    .collect::<Vec<_>>(),
-                "customer_phone": phone.e164(),
-                "customer_name": name.as_ref().map(|name| name.reveal()),
-                "source": "ai_agent",
-                "call_id": call,
-            }),
-        ),
-        OrderAction::SetDelivery { order_id, delivery } => (
-            "PATCH",
-            format!("orders/{order_id}/delivery"),
-            match delivery {
-                Delivery::Delivery { city, address } => {
-                    json!({"delivery_type": "delivery", "city": city, "address": address.reveal()})
-                }
-                Delivery::Pickup { pickup_point_id, city } => {
-                    json!({"delivery_type": "pickup", "city": city, "pickup_point_id": pickup_point_id})
-                }
-            },
-        ),
-        OrderAction::Confirm { order_id, payment, name } => (
-            "POST",
-            format!("orders/{order_id}/confirm"),
-            json!({
-                "payment_method": payment,
-                "customer_name": name.as_ref().map(|name| name.reveal()),
-                "send_sms_confirmation": true,
-            }),
-        ),
-        OrderAction::Cancel { order_id, reason } => {
-            ("POST", format!("orders/{order_id}/cancel"), json!({"reason": reason}))
-        }
-        OrderAction::SearchOrders { .. }
-        | OrderAction::OrderDetails { .. }
-        | OrderAction::FindProducts { .. }
-        | OrderAction::PickupPoints { .. } => return None,
-    };
-    if let Some(fields) = body.as_object_mut() {
-        // What is not known is left out rather than sent empty.
-        fields.retain(|_, value| !value.is_null() && value != "");
-    }
-    Some(StoreRequest {
-        method,
-        path,
-        query: Vec::new(),
-        body: Some(body.to_string().into()),
-        key,
-        version: None,
-        again: false,
     })
 }
 

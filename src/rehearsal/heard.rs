@@ -71,6 +71,8 @@ pub struct ToolCall {
 pub struct Heard {
     /// What the agent said, in order.
     pub utterances: Vec<Utterance>,
+    /// The caller's turns as they were understood.
+    pub turns: Vec<String>,
     /// The tools that were called.
     pub calls: Vec<ToolCall>,
     /// What the shop was asked, and its answers.
@@ -116,6 +118,7 @@ impl Heard {
                 Happened::Note(Note::Called { tool, arguments }) => {
                     heard.calls.push(ToolCall { tool: tool.clone(), arguments: arguments.clone() });
                 }
+                Happened::Note(Note::Understood { text, .. }) => heard.turns.push(text.clone()),
                 Happened::Note(Note::ReadBack { .. }) => heard.read_backs += 1,
                 _ => {}
             }

@@ -15,7 +15,7 @@ mod play;
 
 pub use play::{Failure, Outcome};
 
-use expect::Expectation;
+use expect::{Expectation, alternatives};
 use order::OrderForm;
 
 /// A call written down.
@@ -48,11 +48,15 @@ enum What {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
     Say(String),
+    /// Said only if the answer to the step before has one of these in it.
+    SayIf(Vec<String>, String),
     Keys(String),
     /// Milliseconds of silence.
     Wait(u64),
     /// Said over the answer to the step before, so many milliseconds after it began.
     Interrupt(u64, String),
+    /// The same with keys.
+    InterruptKeys(u64, String),
     HangUp,
 }
 
@@ -236,6 +240,11 @@ impl What {
         if let Some(text) = line.strip_prefix('>') {
             return Ok(Self::Step(Step::Say(words(text)?)));
         }
+        if let Some(text) = line.strip_prefix('?') {
+            let (asked, text) =
+                text.split_once('>').ok_or_else(|| "expected ? ASKED|ASKED > WORDS".to_owned())?;
+            return Ok(Self::Step(Step::SayIf(alternatives(asked)?, words(text)?)));
+        }
         if let Some(expectation) = Expectation::read(line, shop)? {
             return Ok(Self::Expect(expectation));
         }
@@ -244,26 +253,29 @@ impl What {
         }
         let (key, value) = line.split_once(':').ok_or_else(|| unknown(line))?;
         let (key, value) = (key.trim(), value.trim());
-        Ok(Self::Step(match key.split_once(' ').map_or((key, ""), |(key, more)| (key, more.trim())) {
-            ("keys", "") => {
-                let is_key = |c: char| c.is_ascii_digit() || matches!(c, '*' | '#' | 'A'..='D' | ' ');
-                if value.is_empty() || !value.chars().all(is_key) {
-                    return Err(format!("expected keys such as 12#, found {value:?}"));
-                }
-                Step::Keys(value.to_owned())
+        let keys = |text: &str| {
+            let is_key = |c: char| c.is_ascii_digit() || matches!(c, '*' | '#' | 'A'..='D' | ' ');
+            if text.is_empty() || !text.chars().all(is_key) {
+                return Err(format!("expected keys such as 12#, found {text:?}"));
             }
-            ("wait", "") => Step::Wait(seconds(value)?),
-            ("interrupt", after) => {
-                let wrong = |_| format!("expected milliseconds as in interrupt 800:, found {after:?}");
-                Step::Interrupt(after.parse().map_err(wrong)?, words(value)?)
-            }
+            Ok(text.to_owned())
+        };
+        let after = |text: &str| {
+            text.parse().map_err(|_| format!("expected milliseconds as in interrupt 800:, found {text:?}"))
+        };
+        let parts: Vec<&str> = key.split_whitespace().collect();
+        Ok(Self::Step(match parts.as_slice() {
+            ["keys"] => Step::Keys(keys(value)?),
+            ["wait"] => Step::Wait(seconds(value)?),
+            ["interrupt", "keys", ms] => Step::InterruptKeys(after(ms)?, keys(value)?),
+            ["interrupt", ms] => Step::Interrupt(after(ms)?, words(value)?),
             _ => return Err(unknown(line)),
         }))
     }
 }
 
 fn unknown(line: &str) -> String {
-    format!("expected a step (>, keys:, wait:, interrupt MS:, hang up) or an expectation, found {line:?}")
+    format!("expected a step (>, ?, keys:, wait:, interrupt MS:, hang up) or an expectation, found {line:?}")
 }
 
 /// Milliseconds of `12` or `1.5` seconds, up to an hour.

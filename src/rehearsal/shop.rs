@@ -205,6 +205,9 @@ impl Shop {
                 let name = name.as_ref().map(Pii::reveal).map(String::as_str);
                 ActionOutcome::Drafted { order: self.create(lines, phone, name, now)? }
             }
+            OrderAction::ChangeLines { order_id, lines } => {
+                ActionOutcome::LinesChanged { order: self.change_lines(*order_id, lines)? }
+            }
             OrderAction::SetDelivery { order_id, delivery } => {
                 ActionOutcome::DeliverySet { order: self.set_delivery(*order_id, delivery)? }
             }

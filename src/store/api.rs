@@ -1,9 +1,9 @@
-//! The Store API: what the voice server asks of a shop. Search, details, drafts, delivery, confirmation, cancellation,
-//! products, pick-up points.
+//! The Store API: what the voice server asks of a shop. Search, details, drafts and their lines, delivery, confirmation,
+//! cancellation, products, pick-up points.
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{get, patch, post};
+use axum::routing::{get, patch, post, put};
 use utoipa::OpenApi;
 
 use super::App;
@@ -14,6 +14,7 @@ use super::settings::System;
 mod command;
 mod draft;
 mod fulfil;
+mod lines;
 mod reads;
 mod writes;
 
@@ -23,7 +24,7 @@ pub(crate) use draft::{next_number, refuse_too_many};
 #[openapi(
     info(
         title = "Store API",
-        description = "What the voice server asks of a shop: orders of a caller, drafts, delivery, confirmation, \
+        description = "What the voice server asks of a shop: orders of a caller, drafts and their lines, delivery, confirmation, \
             products and pick-up points. For the token of the settings, and for tokens with the role `agent`, `service`, \
             `manager` or `admin`."
     ),
@@ -31,6 +32,7 @@ pub(crate) use draft::{next_number, refuse_too_many};
         reads::search,
         reads::order,
         writes::create,
+        writes::change_lines,
         writes::set_delivery,
         writes::confirm,
         writes::cancel,
@@ -50,6 +52,7 @@ const ROLES: &[Role] = &[Role::Agent, Role::Service, Role::Manager, Role::Admin]
 pub(crate) fn face() -> Face {
     let own = Router::new()
         .route("/api/v1/orders/search", get(reads::search))
+        .route("/api/v1/orders/{id}/lines", put(writes::change_lines))
         .route("/api/v1/orders/{id}/delivery", patch(writes::set_delivery))
         .route("/api/v1/delivery/calculate", get(reads::calculate))
         .route("/api/v1/pickup-points", get(reads::pickup_points));

@@ -94,6 +94,8 @@ pub(crate) enum Event {
     Drafted,
     /// T2: its delivery was set; prices are taken anew.
     DeliverySet,
+    /// T2: its lines were replaced by others; its delivery stays, both at today's prices.
+    LinesChanged,
     /// T3: confirmed, to be paid when it is handed over. T4: to be paid online before the reservation runs out.
     Confirmed(Method),
     /// T5: made whole in one step, by the website, the CRM or the marketplace.
@@ -132,6 +134,7 @@ impl Event {
         match self {
             Self::Drafted => "drafted",
             Self::DeliverySet => "delivery_set",
+            Self::LinesChanged => "lines_changed",
             Self::Confirmed(_) => "confirmed",
             Self::Placed => "placed",
             Self::Reserved => "reserved",
@@ -309,10 +312,10 @@ pub(crate) fn apply(order: Option<Facts<'_>>, event: &Event, now: DateTime<Utc>)
     };
     let expired = order.expires_at.is_some_and(|at| at <= now);
     match (order.state, event) {
-        (State::Draft, Event::DeliverySet | Event::Confirmed(_)) if expired => {
+        (State::Draft, Event::DeliverySet | Event::LinesChanged | Event::Confirmed(_)) if expired => {
             order.refuse(Code::Expired, "the draft has expired; make a new one")
         }
-        (State::Draft, Event::DeliverySet) => Ok(plain(State::Draft)),
+        (State::Draft, Event::DeliverySet | Event::LinesChanged) => Ok(plain(State::Draft)),
         (State::Draft, Event::Confirmed(_)) if !order.has_delivery => {
             order.refuse(Code::DeliveryMissing, "expected a delivery to be set before confirmation")
         }
@@ -336,7 +339,7 @@ pub(crate) fn apply(order: Option<Facts<'_>>, event: &Event, now: DateTime<Utc>)
         (State::New | State::PendingPayment | State::Processing, Event::CancelledByCustomer { reason }) => {
             Ok(Effects { reason: Some(reason.clone()), ..called_off(&order) })
         }
-        (State::Cancelled, Event::Confirmed(_) | Event::DeliverySet) if order.swept => {
+        (State::Cancelled, Event::Confirmed(_) | Event::DeliverySet | Event::LinesChanged) if order.swept => {
             order.refuse(Code::Expired, "the draft has expired; make a new one")
         }
         (

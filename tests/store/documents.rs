@@ -95,7 +95,7 @@ async fn every_operation_of_a_document_is_there_and_wants_the_token_that_it_says
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     println!("operations: {counted:?}");
-    assert_eq!(counted[..2], [("store", 10), ("lightbulb", 4)]);
+    assert_eq!(counted[..2], [("store", 11), ("lightbulb", 4)]);
     desk.close().await;
 }
 
@@ -124,6 +124,12 @@ async fn answers_have_the_shape_that_the_documents_give_them() {
     fits(&store, "post", orders, "422", &desk.post(orders, "k2", json!({"items": []})).await.json());
     fits(&store, "post", orders, "409", &desk.post(orders, "k3", basket(BUYER, &product, 999)).await.json());
     let id = draft["id"].as_str().unwrap();
+    let lines = format!("{orders}/{id}/lines");
+    let more = json!({"lines": [{"product_id": product["id"], "quantity": 3}]});
+    let changed = desk.send(Method::PUT, &lines, None, Some(more)).await.expect(200);
+    fits(&store, "put", "/api/v1/orders/{id}/lines", "200", &changed);
+    let none = desk.send(Method::PUT, &lines, None, Some(json!({"lines": []}))).await.json();
+    fits(&store, "put", "/api/v1/orders/{id}/lines", "422", &none);
     let delivery = format!("{orders}/{id}/delivery");
     let set = desk.patch(&delivery, to_moscow()).await.expect(200);
     fits(&store, "patch", "/api/v1/orders/{id}/delivery", "200", &set);

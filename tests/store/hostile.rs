@@ -324,6 +324,11 @@ async fn texts_with_sql_or_nul_in_them_are_texts_or_refused() {
     let bodies = [
         (Method::POST, "/store/api/v1/orders".to_owned(), basket("+79167654321", &product, 1)),
         (
+            Method::PUT,
+            format!("/store/api/v1/orders/{id}/lines"),
+            json!({"lines": [{"product_id": product["id"], "quantity": 1}]}),
+        ),
+        (
             Method::PATCH,
             format!("/store/api/v1/orders/{id}/delivery"),
             json!({"delivery_type": "delivery", "city": "Москва", "address": "улица Ленина, дом 5"}),

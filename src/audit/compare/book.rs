@@ -161,7 +161,7 @@ fn verdict(record: &Record) -> Option<Verdict> {
     let said = |name: &str| entry.body.get(name).and_then(Value::as_str);
     Some(match entry.kind {
         EntryKind::Outcome | EntryKind::Reconciled => match said("outcome")? {
-            "drafted" | "delivery_set" | "confirmed" | "cancelled" => Verdict::Done,
+            "drafted" | "lines_changed" | "delivery_set" | "confirmed" | "cancelled" => Verdict::Done,
             "rejected" | "unavailable" | "withdrawn" => Verdict::NotDone,
             // Nobody knows; or the order was looked up, and its state says nothing of this very request.
             _ => Verdict::Undecided,

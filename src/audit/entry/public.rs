@@ -6,13 +6,15 @@ use uuid::Uuid;
 
 use super::Entry;
 use crate::orders::{
-    ActionOutcome, Assent, Delivery, DeliveryTerms, Evidence, Money, Order, OrderAction, Unavailable,
+    ActionOutcome, Assent, Delivery, DeliveryTerms, DraftLine, Evidence, Money, Order, OrderAction,
+    Unavailable,
 };
 
 /// The order that an action names.
 pub(super) fn order_id(action: &OrderAction) -> Option<Uuid> {
     match action {
         OrderAction::OrderDetails { order_id }
+        | OrderAction::ChangeLines { order_id, .. }
         | OrderAction::SetDelivery { order_id, .. }
         | OrderAction::Confirm { order_id, .. }
         | OrderAction::Cancel { order_id, .. } => Some(*order_id),
@@ -33,13 +35,11 @@ pub(super) fn arguments(action: &OrderAction) -> Value {
         OrderAction::OrderDetails { .. } => json!({}),
         OrderAction::FindProducts { query } => json!({ "query": scrubbed(query) }),
         OrderAction::CreateDraft { lines, phone, name } => json!({
-            "lines": lines
-                .iter()
-                .map(|line| json!({ "product_id": line.product_id, "quantity": line.quantity }))
-                .collect::<Vec<_>>(),
+            "lines": lines_of(lines),
             "phone": phone.to_string(),
             "name_given": name.is_some(),
         }),
+        OrderAction::ChangeLines { lines, .. } => json!({ "lines": lines_of(lines) }),
         OrderAction::PickupPoints { city } => json!({ "city": city.as_deref().map(scrubbed) }),
         OrderAction::SetDelivery { delivery, .. } => json!({ "delivery": delivery_of(delivery) }),
         OrderAction::Confirm { payment, name, .. } => {
@@ -89,6 +89,9 @@ pub(crate) fn outcome(outcome: &ActionOutcome) -> Value {
             "points": points.iter().map(|point| point.id).collect::<Vec<_>>(),
         }),
         ActionOutcome::Drafted { order } => json!({ "outcome": "drafted", "order": order_of(order) }),
+        ActionOutcome::LinesChanged { order } => {
+            json!({ "outcome": "lines_changed", "order": order_of(order) })
+        }
         ActionOutcome::DeliverySet { order } => {
             json!({ "outcome": "delivery_set", "order": order_of(order) })
         }
@@ -121,6 +124,7 @@ pub(super) fn columns(entry: &mut Entry, outcome: &ActionOutcome) {
     match outcome {
         ActionOutcome::Details { order }
         | ActionOutcome::Drafted { order }
+        | ActionOutcome::LinesChanged { order }
         | ActionOutcome::DeliverySet { order } => {
             entry.order_id = Some(order.id);
             entry.order_number = Some(short(&order.order_number));
@@ -143,6 +147,10 @@ pub(super) fn columns(entry: &mut Entry, outcome: &ActionOutcome) {
         | ActionOutcome::Unknown
         | ActionOutcome::Unavailable { .. } => {}
     }
+}
+
+fn lines_of(lines: &[DraftLine]) -> Value {
+    lines.iter().map(|line| json!({ "product_id": line.product_id, "quantity": line.quantity })).collect()
 }
 
 fn order_of(order: &Order) -> Value {

@@ -37,6 +37,7 @@ fn actions() -> Vec<OrderAction> {
             phone: phone(),
             name: name.clone(),
         },
+        OrderAction::ChangeLines { order_id: id, lines: vec![DraftLine { product_id: id, quantity: 6 }] },
         OrderAction::PickupPoints { city: Some("Минск".to_owned()) },
         OrderAction::SetDelivery {
             order_id: id,
@@ -89,6 +90,7 @@ fn outcomes() -> Vec<ActionOutcome> {
     vec![
         ActionOutcome::Details { order: order() },
         ActionOutcome::Drafted { order: order() },
+        ActionOutcome::LinesChanged { order: order() },
         ActionOutcome::DeliverySet { order: order() },
         ActionOutcome::Confirmed { confirmation },
         ActionOutcome::Rejected { rejection },

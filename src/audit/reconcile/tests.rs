@@ -8,7 +8,8 @@ use super::*;
 use crate::audit::{EntryKind, Settings, show};
 use crate::ids::PhoneNumber;
 use crate::orders::{
-    Assent, Confirmation, Currency, Delivery, Money, PaymentMethod, ProblemCode, Rejection, Unavailable,
+    Assent, Confirmation, Currency, Delivery, DraftLine, Money, PaymentMethod, ProblemCode, Rejection,
+    Unavailable,
 };
 
 /// A store that answers from a script and keeps what it was asked.
@@ -323,12 +324,13 @@ async fn a_cancellation_whose_outcome_could_not_be_written_is_looked_after() {
 }
 
 #[tokio::test]
-async fn a_cancellation_and_a_delivery_are_sent_again() {
+async fn a_cancellation_a_delivery_and_other_lines_are_sent_again() {
     let order_id = Uuid::from_u128(77);
     let delivery = Delivery::Pickup { pickup_point_id: order_id, city: "Минск".to_owned() };
     for action in [
         OrderAction::Cancel { order_id, reason: String::new() },
         OrderAction::SetDelivery { order_id, delivery },
+        OrderAction::ChangeLines { order_id, lines: vec![DraftLine { product_id: order_id, quantity: 2 }] },
     ] {
         let (summary, asked, kinds) =
             after_a_crash(action.clone(), 1, vec![ActionOutcome::Cancelled { order_id }]).await;

@@ -23,7 +23,7 @@ const ATTEMPT_LEAST: Duration = Duration::from_millis(50);
 /// One HTTP request to the store.
 #[derive(Clone, Debug)]
 pub struct StoreRequest {
-    /// `GET`, `POST` or `PATCH`.
+    /// `GET`, `POST`, `PUT` or `PATCH`.
     pub method: &'static str,
     /// Below `/api/v1/`, made only of fixed words and UUIDs.
     pub path: String,
@@ -37,11 +37,22 @@ pub struct StoreRequest {
     pub version: Option<u32>,
     /// An earlier run may have sent it, and nobody knows what came of it.
     pub again: bool,
+    /// A shop's Store API may be without it: then that is found out, and no sign of a store that is ill.
+    pub optional: bool,
 }
 
 impl StoreRequest {
     pub(super) fn get(path: impl Into<String>, query: Vec<(&'static str, String)>) -> Self {
-        Self { method: "GET", path: path.into(), query, body: None, key: None, version: None, again: false }
+        Self {
+            method: "GET",
+            path: path.into(),
+            query,
+            body: None,
+            key: None,
+            version: None,
+            again: false,
+            optional: false,
+        }
     }
 
     /// Whether it may change something in the store.
@@ -125,6 +136,9 @@ pub(super) enum Ending {
     Answered(StoreResponse),
     /// The store understood and said no.
     Refused(Rejection),
+    /// Only of an optional request: the store has no such path or method, so nothing was done. With a rejection it may as
+    /// well be the order that it does not find.
+    Absent(Option<Rejection>),
     /// It was certainly not carried out: not asked, not reached, or turned away before it was looked at.
     NotDone,
     /// It may or may not have been carried out.
@@ -218,6 +232,13 @@ impl Course<'_> {
             }
         };
         let after = response.retry_after;
+        // After an attempt that may have been carried out, a proxy's word is no proof that it was not.
+        if self.request.optional
+            && !self.doubtful
+            && let Some(ending) = absent(&response)
+        {
+            return Lesson::Final(ending);
+        }
         match response.status {
             200..=299 => Lesson::Final(Ending::Answered(response)),
             502..=504 => {
@@ -281,6 +302,15 @@ impl Course<'_> {
 
     fn unanswered(&self) -> Ending {
         if self.doubtful { Ending::Doubtful } else { Ending::NotDone }
+    }
+}
+
+/// What is no answer to an optional request but the lack of one.
+fn absent(response: &StoreResponse) -> Option<Ending> {
+    match response.status {
+        405 | 501 => Some(Ending::Absent(None)),
+        404 => Some(Ending::Absent(Some(Problem::read(response).rejection))),
+        _ => None,
     }
 }
 

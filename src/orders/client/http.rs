@@ -91,6 +91,7 @@ impl Transport for Http {
         url.set_path(&path);
         let method = match request.method {
             "POST" => Method::POST,
+            "PUT" => Method::PUT,
             "PATCH" => Method::PATCH,
             _ => Method::GET,
         };

@@ -1,6 +1,6 @@
 //! What must be so at a place of a script.
 
-use crate::language::{Language, in_digits};
+use crate::language::{Language, dictated, in_digits, numbers};
 use crate::orders::OrderAction;
 use crate::rehearsal::script::order::OrderForm;
 use crate::rehearsal::script::seconds;
@@ -19,6 +19,12 @@ pub(super) enum Expectation {
     SearchedNot(Vec<String>),
     /// The answer lasts no longer, in milliseconds.
     Within(u64),
+    /// The agent has spoken no longer in the whole call, in milliseconds.
+    Speech(u64),
+    /// The agent has not said a word to the last step.
+    Silent,
+    /// The last step was understood as so many turns.
+    Turns(usize),
     /// This call has placed one order that stands, and it is this.
     Order(OrderForm),
     /// So many orders of this call stand.
@@ -30,6 +36,7 @@ pub(super) enum Expectation {
     ReadBacks(usize),
     /// A person takes over.
     Person,
+    NoPerson,
     /// The agent has said goodbye and hung up.
     Ended,
     /// The call goes on.
@@ -42,13 +49,6 @@ impl Expectation {
     /// # Errors
     /// One that cannot be.
     pub(super) fn read(line: &str, shop: &Catalogue) -> Result<Option<Self>, String> {
-        let words = |text: &str| {
-            let words: Vec<String> = text.split('|').map(fold).map(|word| word.trim().to_owned()).collect();
-            if words.iter().any(String::is_empty) {
-                return Err(format!("expected words between |, found {:?}", text.trim()));
-            }
-            Ok(words)
-        };
         let count =
             |text: &str| text.trim().parse().map_err(|_| format!("expected a number, found {text:?}"));
         Ok(Some(match line {
@@ -56,20 +56,25 @@ impl Expectation {
             "no draft" => Self::NoDraft,
             "one read-back" => Self::ReadBacks(1),
             "person" => Self::Person,
+            "no person" => Self::NoPerson,
+            "one turn" => Self::Turns(1),
+            "silent" => Self::Silent,
             "ended" => Self::Ended,
             "goes on" => Self::GoesOn,
             _ => {
                 if let Some(text) = line.strip_prefix("!<") {
-                    return Ok(Some(Self::SaysNot(words(text)?)));
+                    return Ok(Some(Self::SaysNot(alternatives(text)?)));
                 }
                 if let Some(text) = line.strip_prefix('<') {
-                    return Ok(Some(Self::Says(words(text)?)));
+                    return Ok(Some(Self::Says(alternatives(text)?)));
                 }
                 let Some((key, value)) = line.split_once(':') else { return Ok(None) };
                 match key.trim() {
-                    "searched" => Self::Searched(words(value)?),
-                    "!searched" => Self::SearchedNot(words(value)?),
+                    "searched" => Self::Searched(alternatives(value)?),
+                    "!searched" => Self::SearchedNot(alternatives(value)?),
                     "within" => Self::Within(seconds(value.trim())?),
+                    "speech" => Self::Speech(seconds(value.trim())?),
+                    "turns" => Self::Turns(count(value)?),
                     "order" => Self::Order(OrderForm::read(value, shop)?),
                     "orders" => Self::Orders(count(value)?),
                     "draft" => Self::Draft(OrderForm::read(value, shop)?),
@@ -91,9 +96,12 @@ impl Expectation {
             Self::SaysNot(words) => spoken().has_any(words).then(text),
             Self::Searched(words) => (!searched(answer, language).has_any(words)).then(|| queries(answer)),
             Self::SearchedNot(words) => searched(answer, language).has_any(words).then(|| queries(answer)),
-            Self::Within(ms) => {
-                let found = answer.speech_ms;
-                (found > *ms).then(|| format!("{}.{} s of speech", found / 1000, found % 1000 / 100))
+            Self::Within(ms) => longer(answer.speech_ms, *ms),
+            Self::Speech(ms) => longer(call.speech_ms(), *ms),
+            Self::Silent => (answer.speech_ms > 0).then(text),
+            Self::Turns(count) => {
+                let turns = &answer.turns;
+                (turns.len() != *count).then(|| format!("{} turns: {}", turns.len(), turns.join(" / ")))
             }
             Self::Order(form) => {
                 let placed: Vec<&Placed> = shop.placed().collect();
@@ -122,6 +130,10 @@ impl Expectation {
                 Some(End::Person(_)) => None,
                 other => Some(end(other).to_owned()),
             },
+            Self::NoPerson => match call.over() {
+                Some(End::Person(_)) => Some("a person takes over".to_owned()),
+                _ => None,
+            },
             Self::Ended => match call.over() {
                 Some(End::Agent) => None,
                 other => Some(end(other).to_owned()),
@@ -129,6 +141,19 @@ impl Expectation {
             Self::GoesOn => call.over().map(|over| end(Some(over)).to_owned()),
         }
     }
+}
+
+/// The words between bars, folded.
+pub(super) fn alternatives(text: &str) -> Result<Vec<String>, String> {
+    let words: Vec<String> = text.split('|').map(|word| fold(word.trim())).collect();
+    if words.iter().any(String::is_empty) {
+        return Err(format!("expected words between |, found {:?}", text.trim()));
+    }
+    Ok(words)
+}
+
+fn longer(found: u64, most: u64) -> Option<String> {
+    (found > most).then(|| format!("{}.{} s of speech", found / 1000, found % 1000 / 100))
 }
 
 fn end(over: Option<&End>) -> &'static str {
@@ -140,18 +165,22 @@ fn end(over: Option<&End>) -> &'static str {
     }
 }
 
-/// What was said as words and as digits, so that `35960` finds "тридцать пять тысяч девятьсот шестьдесят".
-struct Spoken {
+/// What was said as words and as digits, so that `35960` finds "тридцать пять тысяч девятьсот шестьдесят", and `4521` what
+/// was said in groups.
+pub(super) struct Spoken {
     text: String,
     digits: String,
 }
 
 impl Spoken {
-    fn of(text: &str, language: Language) -> Self {
-        Self { text: fold(text), digits: fold(&in_digits(text, language)) }
+    pub(super) fn of(text: &str, language: Language) -> Self {
+        let values = numbers(text, language).into_iter().map(|value| value.to_string());
+        let runs = dictated(text, language);
+        let digits = std::iter::once(in_digits(text, language)).chain(values).chain(runs);
+        Self { text: fold(text), digits: fold(&digits.collect::<Vec<_>>().join(" | ")) }
     }
 
-    fn has_any(&self, words: &[String]) -> bool {
+    pub(super) fn has_any(&self, words: &[String]) -> bool {
         words.iter().any(|word| holds(&self.text, word) || holds(&self.digits, word))
     }
 }

@@ -13,7 +13,8 @@ pub(super) struct OrderForm {
     lines: Vec<(String, u32)>,
     delivery: Option<Way>,
     payment: Option<PaymentMethod>,
-    name: Option<String>,
+    /// One of these.
+    name: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +59,9 @@ impl OrderForm {
                 ("cash", "") => form.payment = Some(PaymentMethod::CashOnDelivery),
                 ("card", "") => form.payment = Some(PaymentMethod::CardOnDelivery),
                 ("online", "") => form.payment = Some(PaymentMethod::Online),
-                ("name", name) if !name.is_empty() => form.name = Some(name.trim().to_owned()),
+                ("name", name) if !name.is_empty() => {
+                    form.name = Some(name.split('|').map(str::to_owned).collect())
+                }
                 _ => {
                     return Err(format!(
                         "expected delivery CITY, ADDRESS or pickup CITY, or cash, card, online, or name NAME, \
@@ -75,8 +78,8 @@ impl OrderForm {
         let order = &placed.order;
         let goods = self.lines == placed.goods(shop);
         let payment = self.payment.is_none_or(|payment| placed.payment == Some(payment));
-        let name =
-            self.name.as_ref().is_none_or(|name| placed.name.as_deref().is_some_and(|own| same(own, name)));
+        let own = placed.name.as_deref().unwrap_or("");
+        let name = self.name.as_ref().is_none_or(|names| names.iter().any(|name| same(own, name)));
         let delivery = self.delivery.as_ref().is_none_or(|way| way.is_that_of(order));
         !(goods && payment && name && delivery)
     }
@@ -102,7 +105,7 @@ impl Way {
     fn is_that_of(&self, order: &Order) -> bool {
         let Some(terms) = &order.delivery else { return false };
         let at = |address: &Option<String>, own: &str| {
-            address.as_ref().is_none_or(|address| street(address) == street(own))
+            address.as_ref().is_none_or(|one| one.split('|').any(|address| street(address) == street(own)))
         };
         match (self, &terms.delivery) {
             (Self::Door(city, address), Delivery::Delivery { city: own_city, address: own }) => {

@@ -2,6 +2,7 @@
 
 use chrono::TimeDelta;
 
+use super::expect::Spoken;
 use super::{Script, Step, What};
 use crate::engines::llm::rules::Rules;
 use crate::rehearsal::transcript::transcript;
@@ -64,16 +65,24 @@ impl Script {
         for (at, line) in self.lines.iter().enumerate() {
             let failure = match &line.what {
                 What::Expect(expectation) => expectation.fails(&call, &answer, self.language),
+                What::Step(Step::SayIf(asked, _))
+                    if !Spoken::of(&answer.text(), self.language).has_any(asked) =>
+                {
+                    None
+                }
                 What::Step(step) if call.over().is_some() && *step != Step::HangUp => {
                     answer = Heard::default();
                     Some("a call that was over before".to_owned())
                 }
                 What::Step(step) => {
-                    let early = matches!(step, Step::Interrupt(..)) && !call.is_speaking();
+                    let early =
+                        matches!(step, Step::Interrupt(..) | Step::InterruptKeys(..)) && !call.is_speaking();
                     self.interrupt_next(at + 1, &mut call);
                     answer = match step {
-                        Step::Say(words) | Step::Interrupt(_, words) => call.say(words),
-                        Step::Keys(keys) => call.press(keys),
+                        Step::Say(words) | Step::SayIf(_, words) | Step::Interrupt(_, words) => {
+                            call.say(words)
+                        }
+                        Step::Keys(keys) | Step::InterruptKeys(_, keys) => call.press(keys),
                         Step::Wait(ms) => call.wait(*ms),
                         Step::HangUp => call.hang_up(),
                     };
@@ -105,7 +114,7 @@ impl Script {
             What::Step(step) => Some(step),
             What::Expect(_) => None,
         });
-        if let Some(Step::Interrupt(after_ms, _)) = steps.next() {
+        if let Some(Step::Interrupt(after_ms, _) | Step::InterruptKeys(after_ms, _)) = steps.next() {
             call.cut_in(*after_ms);
         }
     }

@@ -40,17 +40,9 @@ impl Shop {
         name: Option<&str>,
         now: DateTime<Utc>,
     ) -> Result<Order, No> {
-        let lines = merged(lines)?;
+        let merged = merged(lines)?;
         self.refuse_too_many(phone)?;
-        let mut known = Vec::with_capacity(lines.len());
-        for line in &lines {
-            let at = self.catalogue.index(line.product_id).ok_or_else(|| {
-                let detail =
-                    format!("expected an active product, found none with the id {}", line.product_id);
-                no(ProblemCode::UnknownProduct, "422 unknown-product", detail)
-            })?;
-            known.push((at, line.quantity));
-        }
+        let known = self.known(&merged)?;
         self.refuse_short(&known)?;
         let name = name.filter(|name| !name.is_empty());
         if let Some(name) = name {
@@ -81,6 +73,39 @@ impl Shop {
             paid: false,
         });
         Ok(order)
+    }
+
+    /// The goods of a draft changed; where it goes stays, priced anew.
+    pub(super) fn change_lines(&mut self, id: Uuid, lines: &[DraftLine]) -> Result<Order, No> {
+        let at = self.find(id)?;
+        let placed = &self.placed[at];
+        if placed.order.status != OrderStatus::Draft {
+            return Err(impossible(placed, "lines_changed"));
+        }
+        let known = self.known(&merged(lines)?)?;
+        self.refuse_short(&known)?;
+        let lines: Vec<OrderLine> = known.iter().map(|(at, quantity)| self.line(*at, *quantity)).collect();
+        let order = &mut self.placed[at].order;
+        order.subtotal.minor = lines.iter().map(|line| line.total.minor).sum();
+        order.lines = lines;
+        order.total.minor =
+            order.subtotal.minor + order.delivery.as_ref().map_or(0, |terms| terms.cost.minor);
+        order.version += 1;
+        Ok(order.clone())
+    }
+
+    fn known(&self, lines: &[DraftLine]) -> Result<Vec<(usize, u32)>, No> {
+        lines
+            .iter()
+            .map(|line| {
+                let at = self.catalogue.index(line.product_id).ok_or_else(|| {
+                    let detail =
+                        format!("expected an active product, found none with the id {}", line.product_id);
+                    no(ProblemCode::UnknownProduct, "422 unknown-product", detail)
+                })?;
+                Ok((at, line.quantity))
+            })
+            .collect()
     }
 
     fn refuse_short(&self, lines: &[(usize, u32)]) -> Result<(), No> {

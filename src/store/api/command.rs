@@ -1,4 +1,4 @@
-//! The four requests of the Store API that change an order.
+//! The five requests of the Store API that change an order.
 
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::draft;
 use super::fulfil;
+use super::lines;
 use crate::store::idempotency::Answer;
 use crate::store::mutation::Effect;
 use crate::store::order::OrderView;
@@ -20,6 +21,7 @@ use crate::store::transition::{Context, Step};
 #[derive(Debug)]
 pub(crate) enum Command {
     Draft(draft::NewOrder),
+    ChangeLines(Uuid, lines::NewLines),
     SetDelivery(Uuid, fulfil::Destination),
     Confirm(Uuid, Confirmation),
     Cancel(Uuid, String),
@@ -64,6 +66,10 @@ impl Effect for Command {
             Self::Draft(order) => {
                 let id = draft::create(conn, context, order).await?;
                 answer(StatusCode::CREATED, OrderView::read(conn, id).await?)
+            }
+            Self::ChangeLines(id, new) => {
+                lines::change(conn, context, id, new).await?;
+                answer(StatusCode::OK, OrderView::read(conn, id).await?)
             }
             Self::SetDelivery(id, destination) => {
                 fulfil::set_delivery(conn, context, id, destination).await?;

@@ -1,19 +1,15 @@
 //! T1: a draft, its lines at today's prices, and its number.
 
-use std::collections::BTreeMap;
-
 use chrono::{Datelike, NaiveDate};
 use serde::Deserialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::store::catalog::{self, Offer};
-use crate::store::money::Amount;
+use super::lines::{Goods, Item, invalid, merged, wrong};
 use crate::store::phone::phone;
-use crate::store::problem::{Code, Fault, Part, Problem};
+use crate::store::problem::{Code, Fault, Problem};
 use crate::store::state::Event;
-use crate::store::stock::{out_of_stock, short_line};
 use crate::store::transition::{self, Context, Opening};
 
 /// The body of `POST /orders`.
@@ -36,16 +32,6 @@ pub(crate) struct NewOrder {
 }
 
 masked!(NewOrder);
-
-/// So many pieces of one product.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = NewOrderItem)]
-struct Item {
-    product_id: Uuid,
-    #[schema(minimum = 1, maximum = 999)]
-    quantity: i32,
-}
 
 /// Who takes the order.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
@@ -71,54 +57,26 @@ impl Source {
     }
 }
 
-/// Lines of one order.
-const MAX_LINES: usize = 50;
-/// Pieces of one product in one order.
-const MAX_QUANTITY: i32 = 999;
-
 impl NewOrder {
     /// Everything about it that can be wrong without looking at the shop; the telephone number is brought to E.164 and
     /// lines of one product are put together.
     pub(crate) fn checked(mut self) -> Result<Self, Problem> {
         let mut parts = Vec::new();
-        let mut wrong = |pointer: String, message: String| {
-            parts.push(Part { pointer, code: "invalid", message, ..Part::default() });
-        };
         match phone(&self.customer_phone) {
             Some(number) => self.customer_phone = number,
-            None => wrong("/customer_phone".into(), "expected a number such as +79161234567".into()),
-        }
-        if self.items.is_empty() || self.items.len() > MAX_LINES {
-            let found = self.items.len();
-            wrong("/items".into(), format!("expected 1 to {MAX_LINES} lines, found {found}"));
-        }
-        let mut merged: Vec<Item> = Vec::new();
-        for (n, item) in std::mem::take(&mut self.items).into_iter().enumerate() {
-            let known = merged.iter_mut().find(|other| other.product_id == item.product_id);
-            let quantity = known.as_ref().map_or(0, |other| other.quantity).saturating_add(item.quantity);
-            if item.quantity < 1 || quantity > MAX_QUANTITY {
-                let message = format!("expected 1 to {MAX_QUANTITY} pieces, found {quantity}");
-                wrong(format!("/items/{n}/quantity"), message);
-            }
-            match known {
-                Some(other) => other.quantity = quantity,
-                None => merged.push(item),
+            None => {
+                parts.push(wrong("/customer_phone".into(), "expected a number such as +79161234567".into()))
             }
         }
-        self.items = merged;
+        self.items = merged(std::mem::take(&mut self.items), "items", &mut parts);
         for (name, text, most) in
             [("customer_name", &self.customer_name, 200), ("call_id", &self.call_id, 200)]
         {
             if text.as_ref().is_some_and(|text| text.chars().count() > most) {
-                wrong(format!("/{name}"), format!("expected at most {most} characters"));
+                parts.push(wrong(format!("/{name}"), format!("expected at most {most} characters")));
             }
         }
-        if parts.is_empty() {
-            return Ok(self);
-        }
-        let said: Vec<String> =
-            parts.iter().map(|part| format!("{}: {}", part.pointer, part.message)).collect();
-        Err(Problem::new(Code::Invalid, said.join("; ")).with_parts(parts))
+        if parts.is_empty() { Ok(self) } else { Err(invalid(parts)) }
     }
 }
 
@@ -133,14 +91,7 @@ pub(crate) async fn create(
         return Ok(id);
     }
     refuse_too_many(conn, context, &order.customer_phone).await?;
-    let offers = offers(conn, &order.items).await?;
-    let currency = currency(&offers)?;
-    let mut subtotal = 0_i64;
-    for (item, offer) in order.items.iter().zip(&offers) {
-        let line = offer.price_minor.0.checked_mul(i64::from(item.quantity));
-        let sum = line.and_then(|line| subtotal.checked_add(line));
-        subtotal = sum.ok_or_else(|| Problem::new(Code::Invalid, "the order's total is too large"))?;
-    }
+    let goods = Goods::of(conn, &order.items, "items").await?;
     let (customer_id, customer_name, customer_email): (Uuid, Option<String>, Option<String>) =
         sqlx::query_as(
             "insert into identity.customers (id, phone_e164, name) values ($1, $2, $3) \
@@ -162,75 +113,15 @@ pub(crate) async fn create(
         customer_name: order.customer_name.as_deref().or(customer_name.as_deref()),
         customer_phone: Some(&order.customer_phone),
         customer_email: customer_email.as_deref(),
-        currency,
-        subtotal: Amount(subtotal),
+        currency: goods.currency(),
+        subtotal: goods.subtotal,
         call_id: order.call_id.as_deref(),
         origin_key: origin_key.as_deref(),
         ..Opening::default()
     };
     transition::begin(conn, context, &Event::Drafted, &opening).await?;
-    let ids: Vec<Uuid> = offers.iter().map(|offer| offer.id).collect();
-    let names: Vec<&str> = offers.iter().map(|offer| offer.name.as_str()).collect();
-    let quantities: Vec<i32> = order.items.iter().map(|item| item.quantity).collect();
-    let prices: Vec<i64> = offers.iter().map(|offer| offer.price_minor.0).collect();
-    sqlx::query(
-        "insert into orders.order_items (order_id, position, product_id, name, quantity, unit_minor, total_minor) \
-         select $1, n - 1, product, name, quantity, price, price * quantity \
-         from unnest($2::uuid[], $3::text[], $4::integer[], $5::bigint[]) \
-         with ordinality as l (product, name, quantity, price, n)",
-    )
-    .bind(id)
-    .bind(&ids)
-    .bind(&names)
-    .bind(&quantities)
-    .bind(&prices)
-    .execute(&mut *conn)
-    .await?;
+    goods.write(conn, id).await?;
     Ok(id)
-}
-
-/// The offers in the order of the lines; an unknown or inactive product, or one that is short, refuses the order.
-async fn offers(conn: &mut PgConnection, items: &[Item]) -> Result<Vec<Offer>, Fault> {
-    let ids: Vec<Uuid> = items.iter().map(|item| item.product_id).collect();
-    let known: BTreeMap<Uuid, Offer> =
-        catalog::offers(conn, &ids).await?.into_iter().map(|offer| (offer.id, offer)).collect();
-    let mut found = Vec::with_capacity(items.len());
-    let (mut unknown, mut short) = (Vec::new(), Vec::new());
-    for (position, item) in (0_i32..).zip(items) {
-        match known.get(&item.product_id) {
-            None => unknown.push(Part {
-                pointer: format!("/items/{position}/product_id"),
-                code: "unknown-product",
-                message: format!("expected an active product, found none with the id {}", item.product_id),
-                ..Part::default()
-            }),
-            Some(offer) => {
-                if offer.available < item.quantity {
-                    short.push(short_line(position, offer.id, &offer.name, item.quantity, offer.available));
-                }
-                found.push(offer.clone());
-            }
-        }
-    }
-    if !unknown.is_empty() {
-        let said: Vec<&str> = unknown.iter().map(|part| part.message.as_str()).collect();
-        return Err(Problem::new(Code::UnknownProduct, said.join("; ")).with_parts(unknown).into());
-    }
-    if !short.is_empty() {
-        return Err(out_of_stock(short).into());
-    }
-    Ok(found)
-}
-
-fn currency(offers: &[Offer]) -> Result<&str, Problem> {
-    let first = offers.first().map_or("RUB", |offer| offer.currency.as_str());
-    match offers.iter().find(|offer| offer.currency != first) {
-        None => Ok(first),
-        Some(other) => {
-            let detail = format!("expected one currency, found {first} and {}", other.currency);
-            Err(Problem::new(Code::Invalid, detail))
-        }
-    }
 }
 
 /// Refuses one more order of a telephone number that has too many which nobody has paid or begun. The number stays

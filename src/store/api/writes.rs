@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use super::command::{Command, Confirmation, Confirmed};
 use super::draft::NewOrder;
 use super::fulfil::Destination;
+use super::lines::NewLines;
 use crate::store::App;
 use crate::store::auth::Principal;
 use crate::store::documents::answers::{
@@ -41,6 +42,33 @@ pub(crate) async fn create(
     request.must_have_key()?;
     let order: NewOrder = request.body()?;
     let command = Command::Draft(order.checked()?);
+    request.carry_out(&app, &principal, command).await
+}
+
+/// Replaces all lines of a draft by others; its delivery stays.
+///
+/// The new lines and the delivery are at today's prices, and everything is added up anew. Nothing is held in stock yet.
+/// What cannot be had, or brought where the draft goes, leaves the draft as it was.
+#[utoipa::path(
+    put,
+    path = "/api/v1/orders/{id}/lines",
+    operation_id = "change_lines",
+    tag = "orders",
+    params(("id" = Uuid, Path, description = "The order's id."), ChangeHeaders),
+    request_body = NewLines,
+    responses(
+        (status = 200, description = "The order as it is now.", body = OrderView, headers(("ETag" = String))),
+        Asked, NotAllowed, Missing, Wrong, Conflict, Changed,
+    )
+)]
+pub(crate) async fn change_lines(
+    State(app): State<App>,
+    principal: Principal,
+    Path(id): Path<String>,
+    request: Mutation,
+) -> Result<Answer, Fault> {
+    let lines: NewLines = request.body()?;
+    let command = Command::ChangeLines(path_id(&id)?, lines.checked()?);
     request.carry_out(&app, &principal, command).await
 }
 

@@ -11,6 +11,7 @@ fn all_events() -> Vec<Event> {
     let mut events = vec![
         Event::Drafted,
         Event::DeliverySet,
+        Event::LinesChanged,
         Event::Confirmed(Method::CardOnDelivery),
         Event::Confirmed(Method::Online),
         Event::Placed,
@@ -62,6 +63,7 @@ fn these_are_all_the_transitions_and_no_others() {
     }
     let expected = BTreeSet::from([
         ("draft", "delivery_set", "draft"),
+        ("draft", "lines_changed", "draft"),
         ("draft", "confirmed", "new"),
         ("draft", "confirmed", "pending_payment"),
         ("draft", "cancelled_by_customer", "cancelled"),
@@ -175,7 +177,7 @@ fn an_order_that_becomes_terminal_never_keeps_stock_or_a_debt() {
 fn a_draft_past_its_time_can_only_be_cancelled() {
     let now = Utc::now();
     let late = Facts { expires_at: Some(now - TimeDelta::seconds(1)), ..facts(State::Draft) };
-    for event in [Event::DeliverySet, Event::Confirmed(Method::Online)] {
+    for event in [Event::DeliverySet, Event::LinesChanged, Event::Confirmed(Method::Online)] {
         assert_eq!(apply(Some(late), &event, now).unwrap_err().code, Code::Expired);
     }
     assert!(apply(Some(late), &Event::DraftExpired, now).is_ok());

@@ -203,6 +203,7 @@ impl Walk {
             State::Draft => vec![
                 Event::DeliverySet,
                 Event::DeliverySet,
+                Event::LinesChanged,
                 Event::Confirmed(Method::Online),
                 Event::Confirmed(Method::CashOnDelivery),
                 at_the_door,
@@ -243,6 +244,7 @@ impl Walk {
                 Event::Drafted,
                 Event::Placed,
                 Event::DeliverySet,
+                Event::LinesChanged,
                 Event::Confirmed(Method::Online),
                 Event::Reserved,
                 Event::ReservationReleased,
@@ -297,6 +299,9 @@ impl Walk {
         let to = step.effects.to;
         let mut savepoint = conn.begin().await.unwrap();
         let outcome = async {
+            if event == Event::LinesChanged {
+                change_lines(&mut savepoint, id).await?;
+            }
             if event == Event::DeliverySet {
                 let cost = i64::try_from(chance.below(500)).unwrap();
                 set_delivery(&mut savepoint, id, cost).await?;
@@ -355,6 +360,16 @@ impl Walk {
 
 fn over(state: State) -> bool {
     matches!(state, State::Delivered | State::Cancelled)
+}
+
+/// What the handler does: other quantities, and the sum anew.
+async fn change_lines(conn: &mut PgConnection, order: Uuid) -> Result<(), Fault> {
+    let statement = "with changed as (update orders.order_items set quantity = quantity % 4 + 1, \
+          total_minor = unit_minor * (quantity % 4 + 1) where order_id = $1 returning total_minor) \
+         update orders.orders set subtotal_minor = s.sum, total_minor = s.sum + delivery_minor \
+         from (select sum(total_minor)::bigint as sum from changed) s where id = $1";
+    sqlx::query(statement).bind(order).execute(conn).await?;
+    Ok(())
 }
 
 async fn set_delivery(conn: &mut PgConnection, order: Uuid, cost: i64) -> Result<(), Fault> {
