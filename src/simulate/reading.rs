@@ -17,8 +17,6 @@ pub(super) struct Reading<'a> {
     pub(super) mistakes: Vec<String>,
 }
 
-/// A table of a file.
-pub(super) type Table<'a> = DeTable<'a>;
 /// A value of a file and where it stands.
 pub(super) type Value<'a> = Spanned<DeValue<'a>>;
 

@@ -2,7 +2,6 @@
 
 use crate::dialogue::Question;
 use crate::language::text;
-use crate::orders::PaymentMethod;
 
 use super::super::goal::{Handover, Temper};
 use super::super::goods::Which;
@@ -387,14 +386,5 @@ impl Caller<'_> {
             }
             _ => None,
         }
-    }
-}
-
-/// The way of paying by its name in the files.
-pub fn payment_name(method: PaymentMethod) -> &'static str {
-    match method {
-        PaymentMethod::CashOnDelivery => "cash",
-        PaymentMethod::CardOnDelivery => "card",
-        PaymentMethod::Online => "online",
     }
 }
