@@ -45,6 +45,20 @@ fn last_question(said: &str) -> Option<&str> {
 
 const SIGNS: &[Sign] = &[
     (Question::Twin, &[&["ещё один заказ"], &["еще один заказ"], &["another order"], &["second order"]]),
+    // "На чьё имя оформить заказ?" is no read-back.
+    (
+        Question::Name,
+        &[
+            &["имя"],
+            &["зовут"],
+            &["обращаться"],
+            &["представьтесь"],
+            &["your name"],
+            &["what name"],
+            &["a name"],
+            &["call you"],
+        ],
+    ),
     (
         Question::ReadBack,
         &[
@@ -121,19 +135,6 @@ const SIGNS: &[Sign] = &[
         &[&["сколько"], &["какое количество"], &["количество"], &["how many"], &["quantity"]],
     ),
     (Question::Payment, &[&["оплат"], &["оплач"], &["платить"], &["наличн"], &["pay"], &["cash"]]),
-    (
-        Question::Name,
-        &[
-            &["имя"],
-            &["зовут"],
-            &["обращаться"],
-            &["представьтесь"],
-            &["your name"],
-            &["what name"],
-            &["a name"],
-            &["call you"],
-        ],
-    ),
     (
         Question::Point,
         &[

@@ -93,6 +93,7 @@ pub struct Caller<'a> {
     waiting: Option<Question>,
     asides: u32,
     was_aside: bool,
+    was_read_back: bool,
     goodbyes: u32,
     /// The turn at which the temper shows.
     moment: u32,
@@ -130,6 +131,7 @@ impl<'a> Caller<'a> {
             waiting: None,
             asides: 3,
             was_aside: false,
+            was_read_back: false,
             goodbyes: 0,
             moment,
             thrice: false,
@@ -173,6 +175,10 @@ impl<'a> Caller<'a> {
         self.listen(now.said);
         let heard = now.asked.cloned().or_else(|| asked_of(now.said, &self.mouth.book.goods));
         let question = if now.read_back { Some(Question::ReadBack) } else { heard.or(self.waiting.clone()) };
+        // "Оформляем?" before anything was read back is about what was offered.
+        let is_early = question == Some(Question::ReadBack) && !now.read_back && !self.was_read_back;
+        let question = if is_early && now.asked.is_none() { Some(Question::OrderIt) } else { question };
+        self.was_read_back |= now.read_back;
         if question == Some(Question::Person) {
             self.offered_person += 1;
         }

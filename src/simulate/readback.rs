@@ -99,7 +99,21 @@ fn lines(
     ear: &Ear,
     faults: &mut Vec<Fault>,
 ) {
-    let mentions = ear.mentions(said);
+    // What is told to be gone is not told to be there.
+    let mut mentions = Vec::new();
+    let mut gone: Vec<usize> = Vec::new();
+    for sentence in said.split_inclusive(['.', ';', '!', '?']) {
+        let found = ear.mentions(sentence);
+        if is_gone(sentence) {
+            gone.extend(found.into_iter().flat_map(|mention| mention.items));
+        } else {
+            mentions.extend(found);
+        }
+    }
+    heard.extra.retain(|item| !gone.contains(item));
+    for (line, heard) in heard.lines.iter_mut().enumerate() {
+        *heard &= !gone.contains(&wanted.lines[line].item);
+    }
     // Numbers stand before all goods or behind all of them: whichever makes fewer mistakes.
     let judged = |after: bool| {
         let mut found = Vec::new();
@@ -145,8 +159,7 @@ fn lines(
         }
     }
     let is_whole = !payments(tokens).is_empty() && methods(tokens) != (false, false);
-    let is_taken_out = ["убра", "убер", "удал", "вычерк", "remov", "taken"];
-    if is_whole || tokens.iter().any(|t| is_taken_out.iter().any(|stem| t.starts_with(stem))) {
+    if is_whole {
         heard.extra.clear();
     }
     faults.extend(found);
@@ -169,6 +182,26 @@ fn lines(
         faults.push(Fault::Missing { line });
     }
     faults.extend(heard.extra.iter().map(|item| Fault::Extra { item: *item }));
+}
+
+/// Whether a sentence tells what is taken out.
+fn is_gone(sentence: &str) -> bool {
+    let folded = text::fold(sentence);
+    [
+        "больше нет",
+        "убра",
+        "убира",
+        "удал",
+        "вычерк",
+        "исключ",
+        "no longer",
+        "remov",
+        "taken out",
+        "taken off",
+        "dropped",
+    ]
+    .iter()
+    .any(|sign| folded.contains(sign))
 }
 
 fn methods(tokens: &[String]) -> (bool, bool) {
@@ -323,6 +356,13 @@ mod tests {
         ] {
             assert_eq!(faults(&told.replacen(was, is, 1), &mut Heard::default()), [fault], "{was} {is}");
         }
+        let mut heard = Heard::default();
+        faults(told, &mut heard);
+        let gone = faults(
+            "Теперь так. Больше нет в заказе: Нокиан зимняя 205/55 R16. Итого сто рублей.",
+            &mut heard,
+        );
+        assert_eq!(gone, [Fault::Missing { line: 0 }]);
         let other = faults(&told.replace("зимняя", "зимняя шипованная"), &mut Heard::default());
         assert!(matches!(other[..], [Fault::Goods { line: 0, .. }]), "{other:?}");
         let mut heard = Heard::default();

@@ -96,7 +96,7 @@ impl Report {
         groups
     }
 
-    fn totals(&self) -> BTreeMap<&'static str, u64> {
+    fn totals(&self) -> Vec<(&'static str, u64)> {
         let sum = |of: fn(&Outcome) -> u64| self.outcomes.iter().map(of).sum::<u64>();
         let mut speech: Vec<u64> = self.outcomes.iter().map(|call| call.figures.speech_ms).collect();
         let mut longest: Vec<u64> = self.outcomes.iter().map(|call| call.figures.longest_ms).collect();
@@ -104,7 +104,7 @@ impl Report {
             |call: &&Outcome| call.failure.is_none() && matches!(call.kind, super::goal::Kind::OneLine);
         let mut buys: Vec<u64> =
             self.outcomes.iter().filter(is_buy).map(|call| call.figures.speech_ms).collect();
-        BTreeMap::from([
+        vec![
             ("calls", self.outcomes.len() as u64),
             ("success_permille", self.success_permille()),
             ("pass_3_permille", self.thrice_permille()),
@@ -127,7 +127,7 @@ impl Report {
             ("questions_of_callers", sum(|call| call.figures.asides)),
             ("questions_of_callers_lost", sum(|call| call.figures.asides_lost)),
             ("names_lost", sum(|call| u64::from(call.figures.name_lost))),
-        ])
+        ]
     }
 
     /// All of it for a program.
@@ -140,7 +140,7 @@ impl Report {
             Value::Object(groups.into_iter().map(one).collect())
         };
         json!({
-            "totals": self.totals(),
+            "totals": self.totals().into_iter().collect::<BTreeMap<_, _>>(),
             "by_goal": groups(self.groups(|call| call.kind.name())),
             "by_temper": groups(self.groups(|call| call.temper.name())),
             "failures": self.reasons().into_iter().collect::<BTreeMap<_, _>>(),

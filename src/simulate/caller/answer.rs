@@ -220,15 +220,18 @@ impl Caller<'_> {
     }
 
     fn choose(&mut self, said: &str) -> Move {
-        let mut offers: Vec<usize> = Vec::new();
+        let mut offers: Vec<Vec<usize>> = Vec::new();
         for mention in self.ear.mentions(said) {
-            if let [item] = mention.items[..]
-                && !offers.contains(&item)
-            {
-                offers.push(item);
+            if !offers.contains(&mention.items) {
+                offers.push(mention.items);
             }
         }
-        let of = |line: usize| offers.iter().position(|item| *item == self.basket.lines[line].item);
+        // "Мишлен" may be the plain one or the studded one; the closest that may be it is meant.
+        let of = |line: usize| {
+            let wanted = self.basket.lines[line].item;
+            let fitting = offers.iter().enumerate().filter(|(_, items)| items.contains(&wanted));
+            fitting.min_by_key(|(_, items)| items.len()).map(|(at, _)| at)
+        };
         let lines = std::iter::once(self.line).chain(0..self.basket.lines.len());
         let found = lines
             .filter(|line| *line < self.basket.lines.len())
@@ -253,7 +256,7 @@ impl Caller<'_> {
             return self.say("goods", &Slots::default().with("goods", goods));
         }
         if way < 6
-            && let Some(value) = self.telling_value(offers[at], &offers)
+            && let Some(value) = self.telling_value(self.basket.lines[line].item, &offers)
         {
             return self.say("by_value", &Slots::default().with("value", value));
         }
@@ -264,17 +267,19 @@ impl Caller<'_> {
         self.goods_again()
     }
 
-    /// What only this one of the offers has.
-    fn telling_value(&mut self, item: usize, offers: &[usize]) -> Option<String> {
+    /// What this one has and none of the other offers can have.
+    fn telling_value(&mut self, item: usize, offers: &[Vec<usize>]) -> Option<String> {
         let items = &self.mouth.market.items;
         let keys: Vec<&String> = self.mouth.book.goods.values.keys().map(|(key, _)| key).collect();
         let tells = |key: &&&String| {
             let own = items[item].attributes.get(**key);
-            own.is_some()
-                && offers.iter().filter(|other| items[**other].attributes.get(**key) == own).count() == 1
+            let other = |other: &&usize| items[**other].attributes.get(**key) == own;
+            let others = offers.iter().filter(|offer| !offer.contains(&item));
+            own.is_some() && offers.len() > 1 && others.flatten().all(|at| !other(&at))
         };
         let key = (*keys.iter().find(tells)?).clone();
-        self.mouth.book.goods.attribute(&items[item], &key, None, self.mouth.style, &mut self.mouth.dice)
+        let goods = &self.mouth.book.goods;
+        goods.attribute(&items[item], &key, None, self.mouth.style, &mut self.mouth.dice)
     }
 
     fn take(&mut self, said: &str) -> Move {
