@@ -115,6 +115,8 @@ const SIGNS: &[Sign] = &[
             &["что неверно"],
         ],
     ),
+    // "Cash or card on delivery, or online?" is not about delivery.
+    (Question::Payment, &[&["оплат"], &["оплач"], &["платить"], &["наличн"], &["pay"], &["cash"]]),
     (
         Question::Method,
         &[
@@ -134,7 +136,6 @@ const SIGNS: &[Sign] = &[
         Question::Quantity,
         &[&["сколько"], &["какое количество"], &["количество"], &["how many"], &["quantity"]],
     ),
-    (Question::Payment, &[&["оплат"], &["оплач"], &["платить"], &["наличн"], &["pay"], &["cash"]]),
     (
         Question::Point,
         &[
@@ -144,6 +145,18 @@ const SIGNS: &[Sign] = &[
             &["pick-up point"],
             &["which point"],
             &["which location"],
+        ],
+    ),
+    (
+        Question::Street,
+        &[
+            &["адрес"],
+            &["улиц"],
+            &["address"],
+            &["street"],
+            &["куда достав"],
+            &["куда привез"],
+            &["where", "deliver"],
         ],
     ),
     (Question::House, &[&["номер дома"], &["какой дом"], &["и дом"], &["house number"], &["which house"]]),
@@ -162,18 +175,6 @@ const SIGNS: &[Sign] = &[
             &["first", "second"],
             &["which would you"],
             &["выберите"],
-        ],
-    ),
-    (
-        Question::Street,
-        &[
-            &["адрес"],
-            &["улиц"],
-            &["address"],
-            &["street"],
-            &["куда достав"],
-            &["куда привез"],
-            &["where", "deliver"],
         ],
     ),
     (Question::City, &[&["город"], &["city"], &["town"]]),
@@ -256,6 +257,13 @@ mod tests {
             ("Which one would you like?", Some(Question::Choice)),
             ("How many do you need?", Some(Question::Quantity)),
             ("Is that right, shall I place the order?", Some(Question::ReadBack)),
+            ("Назовите, пожалуйста, улицу и дом.", Some(Question::Street)),
+            ("Какой номер дома?", Some(Question::House)),
+            (
+                "How would you like to pay: cash or card on delivery, or online with a link in a text message?",
+                Some(Question::Payment),
+            ),
+            ("На чьё имя оформить заказ?", Some(Question::Name)),
             ("Одну минуту.", None),
             ("", None),
         ] {

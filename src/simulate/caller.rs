@@ -175,8 +175,10 @@ impl<'a> Caller<'a> {
         self.listen(now.said);
         let heard = now.asked.cloned().or_else(|| asked_of(now.said, &self.mouth.book.goods));
         let question = if now.read_back { Some(Question::ReadBack) } else { heard.or(self.waiting.clone()) };
-        // "Оформляем?" before anything was read back is about what was offered.
-        let is_early = question == Some(Question::ReadBack) && !now.read_back && !self.was_read_back;
+        // "Оформить заказ?" before anything was read back, or with goods, is about what was offered.
+        let is_early = question == Some(Question::ReadBack)
+            && !now.read_back
+            && (!self.was_read_back || !self.ear.mentions(now.said).is_empty());
         let question = if is_early && now.asked.is_none() { Some(Question::OrderIt) } else { question };
         self.was_read_back |= now.read_back;
         if question == Some(Question::Person) {
