@@ -21,6 +21,7 @@ pub mod orders;
 pub mod plain;
 pub mod replay;
 pub mod serve;
+pub mod simulate;
 pub mod store;
 pub mod talk;
 pub mod transcribe;
@@ -76,6 +77,8 @@ enum Command {
     Replay(replay::ReplayArgs),
     /// Call the order desk in text, without telephone, engines or store; or play scripts and check what comes of them.
     Talk(talk::TalkArgs),
+    /// Let simulated callers order from a shop, and count what came of their calls.
+    Simulate(simulate::SimulateArgs),
     /// Check and read the audit of order actions.
     Audit(audit::AuditArgs),
     /// Show what waits for a person, and decide about it.
@@ -113,6 +116,7 @@ fn run(common: Common, command: Command) -> anyhow::Result<ExitCode> {
         Command::Call(args) => runtime.block_on(call::run(args)),
         Command::Load(args) => runtime.block_on(load::run(args)),
         Command::Replay(args) => replay::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Talk(args) => talk::run(&common, &args),
         Command::Audit(args) => runtime.block_on(async { audit::run(&common.load()?, args).await }),
         Command::Orders(args) => runtime.block_on(orders::run(&common, args)),

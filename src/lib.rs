@@ -22,6 +22,7 @@
 //! | [`cli`], [`config`], [`telemetry`], [`ids`] | the executable around it |
 //! | [`load`] | many telephones at once, to measure the voice server with |
 //! | [`rehearsal`] | one call in text and in virtual time: the real core and rules, a scripted caller, a shop in memory |
+//! | [`simulate`] | callers with goals, tempers and phrases of their own, by the thousand |
 //! | [`telephone`], [`postgres`] | a caller's telephone and a private cluster, for the demonstration and the tests |
 //!
 //! Who may import whom is a table in `tests/architecture.rs`, which also keeps clocks, sockets, chance and floating point out
@@ -81,6 +82,7 @@ pub mod orders;
 pub mod postgres;
 pub mod rehearsal;
 pub mod server;
+pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod telephone;

@@ -83,6 +83,8 @@ const ROOMS: &[Room] = &[
         name: "rehearsal",
         may: &["dialogue", "audio", "conversation", "engines", "ids", "language", "orders"],
     },
+    // Callers who talk with the conversation on the rehearsal's stage.
+    Room { name: "simulate", may: &["conversation", "dialogue", "ids", "language", "orders", "rehearsal"] },
     // A private PostgreSQL cluster in a folder.
     Room { name: "postgres", may: &[] },
 ];
@@ -106,6 +108,7 @@ const EVERYTHING: &[&str] = &[
     "postgres",
     "rehearsal",
     "server",
+    "simulate",
     "store",
     "telemetry",
     "telephone",

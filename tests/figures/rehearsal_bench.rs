@@ -34,10 +34,10 @@ fn main() {
     let shop = Arc::new(Catalogue::load(&path).expect("the sample shop"));
     let number = PresentedNumber::Number("+375291234567".to_owned().try_into().expect("a number"));
     let setup = Setup { number, ..Setup::new(Arc::clone(&shop)) };
-    let rules = Rules::new(shop.lexicon());
+    let rules = Arc::new(Rules::new(shop.dialogue(), orderline::dialogue::Messages::default()));
     let memory = Memory::default();
     measure("with the rules", seconds, &setup, &memory, || {
-        let (rules, memory) = (rules.clone(), Arc::clone(&memory));
+        let (rules, memory) = (Arc::clone(&rules), Arc::clone(&memory));
         Box::new(move |request: &Completion| {
             let began = Instant::now();
             let pieces = rules.think(request);
