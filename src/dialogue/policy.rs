@@ -8,7 +8,7 @@ use crate::orders::ToolName;
 
 use super::act::Choice;
 use super::question::Question;
-use super::state::{Asked, OrderTold, State, View};
+use super::state::{Asked, State, View};
 
 /// What the agent says and does.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -226,7 +226,7 @@ impl State {
     fn repeat_last(&mut self, view: &View<'_>) -> Decision {
         self.repeating = false;
         let lines =
-            self.orders.first().map_or_else(Vec::new, |order| super::take::lines_of(&order.items, view));
+            self.orders.first().map_or_else(Vec::new, |order| super::goods::lines_of(&order.items, view));
         self.orders.clear();
         if lines.is_empty() {
             return self.ask_after(view, "no-last-order", Question::Goods);
@@ -398,178 +398,6 @@ impl State {
             }
             _ => self.offer_person(view, "person-helps"),
         })
-    }
-
-    // === Orders that were made before ===
-
-    fn status(&mut self, view: &View<'_>) -> Decision {
-        let orders = self.orders.clone();
-        match orders.as_slice() {
-            [] => {
-                let asked = view.history.iter().rev().find_map(|entry| match entry {
-                    super::state::Entry::Called { arguments, .. } => Some(arguments.contains("order_number")),
-                    _ => None,
-                });
-                let id = if asked == Some(true) { "no-such-order" } else { "no-orders" };
-                self.ask_after(view, id, Question::Open)
-            }
-            [order] => self.tell(view, order),
-            orders => {
-                let list: Vec<String> = orders
-                    .iter()
-                    .take(LISTED)
-                    .zip(1..)
-                    .map(|(order, n)| {
-                        let items = super::speak::in_language(&order.items, view);
-                        let place = super::speak::place(n, view.language);
-                        let variables = [
-                            ("place", place.as_str()),
-                            ("items", items.as_str()),
-                            ("status", order.status.as_str()),
-                        ];
-                        view.messages.say("order-item", view.language, &variables)
-                    })
-                    .collect();
-                let count = language::count(orders.len() as u64, language::Noun::Order, view.language);
-                let list = list.join("; ");
-                let said = view.messages.say("orders", view.language, &[("count", &count), ("list", &list)]);
-                self.ask_with(view, &said, Question::WhichOrder)
-            }
-        }
-    }
-
-    /// The order whose number ends in the digits that the caller said.
-    fn by_digits(&self, digits: &str) -> Option<OrderTold> {
-        let bare = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
-        let wanted = digits.trim_start_matches('0');
-        let mut fitting = self.orders.iter().filter(|order| {
-            let tail = order.number.rsplit('-').next().unwrap_or_default();
-            bare(&order.number) == *digits || bare(tail).trim_start_matches('0') == wanted
-        });
-        fitting.next().filter(|_| fitting.next().is_none()).cloned()
-    }
-
-    fn tell(&mut self, view: &View<'_>, order: &OrderTold) -> Decision {
-        let items = super::speak::in_language(&order.items, view);
-        let variables = [
-            ("number", order.spoken.as_str()),
-            ("items", items.as_str()),
-            ("status", order.status.as_str()),
-            ("total", order.total.as_str()),
-        ];
-        let mut said = view.messages.say("order", view.language, &variables);
-        if let Some(eta) = order.eta.as_deref().filter(|_| order.open) {
-            said = joined(&said, &view.messages.say("order-eta", view.language, &[("eta", eta)]));
-        }
-        self.ask_with(view, &said, if self.is_busy(view) { Question::Change } else { Question::Open })
-            .without_change(self, view, &said)
-    }
-
-    // === Asking ===
-
-    pub(super) fn sentence(&self, view: &View<'_>, id: &str) -> String {
-        if id.is_empty() { String::new() } else { view.messages.say(id, view.language, &[]) }
-    }
-
-    /// Says this, and asks.
-    pub(super) fn ask_after(&mut self, view: &View<'_>, id: &str, question: Question) -> Decision {
-        let said = self.sentence(view, id);
-        self.ask_with(view, &said, question)
-    }
-
-    pub(super) fn ask_with(&mut self, view: &View<'_>, before: &str, question: Question) -> Decision {
-        let asked = self.ask(view, question);
-        Decision { say: joined(before, &asked.say), call: asked.call }
-    }
-
-    /// Asks: shortly, then with an example or the keys, then a person is offered.
-    pub(super) fn ask(&mut self, view: &View<'_>, question: Question) -> Decision {
-        let again = self.asked.as_ref().filter(|asked| asked.question == question && !self.turn.progressed);
-        // An answer to the caller's own question is no miss.
-        let times = again.map_or(1, |asked| if self.turn.answered { asked.times } else { asked.times + 1 });
-        if times > 2 && question != Question::Person && question != Question::Open {
-            return if self.declined_person {
-                self.transfer(view)
-            } else {
-                self.offer_person(view, "person-helps")
-            };
-        }
-        let text = self.words(view, &question, times > 1);
-        self.asked = Some(Asked { question, times });
-        Decision { say: text, call: None }
-    }
-
-    /// The question that stands, or what the desk is for, after this.
-    fn again(&mut self, view: &View<'_>, id: &str) -> Decision {
-        let said = self.sentence(view, id);
-        if view.read_back && self.stands(view) {
-            return Decision { say: said, call: None };
-        }
-        let mut decision = self.ask_again(view);
-        decision.say = joined(&said, &decision.say);
-        decision
-    }
-
-    pub(super) fn ask_again(&mut self, view: &View<'_>) -> Decision {
-        let question = self.question().cloned().unwrap_or(Question::Open);
-        self.ask(view, question)
-    }
-
-    /// Offers a person, as far as there is one.
-    pub(super) fn offer_person(&mut self, view: &View<'_>, id: &str) -> Decision {
-        let mut said = std::mem::take(&mut self.turn.say).join(" ");
-        said = joined(&said, &self.sentence(view, id));
-        if !view.can(ToolName::TransferToOperator) {
-            self.asked = Some(Asked { question: Question::Open, times: 1 });
-            return Decision { say: joined(&said, &self.sentence(view, "no-person")), call: None };
-        }
-        let text = self.words(view, &Question::Person, false);
-        self.asked = Some(Asked { question: Question::Person, times: 1 });
-        Decision { say: joined(&said, &text), call: None }
-    }
-
-    pub(super) fn transfer(&mut self, view: &View<'_>) -> Decision {
-        if view.can(ToolName::TransferToOperator) {
-            return Decision { say: String::new(), call: Some((ToolName::TransferToOperator, json!({}))) };
-        }
-        Decision { say: self.sentence(view, "no-person"), call: None }
-    }
-
-    fn farewell(&self, view: &View<'_>) -> Decision {
-        Decision { say: self.sentence(view, "farewell"), call: None }
-    }
-
-    fn greet(&mut self, view: &View<'_>) -> Decision {
-        if self.is_busy(view) {
-            let said = self.sentence(view, "listening");
-            let mut decision = self.next(view);
-            decision.say = joined(&said, &decision.say);
-            return decision;
-        }
-        self.asked = Some(Asked { question: Question::Open, times: 1 });
-        Decision { say: self.sentence(view, "hello"), call: None }
-    }
-
-    fn next_or_read_back(&mut self, view: &View<'_>) -> Decision {
-        // Asking for the confirmation again has the order read again, whole.
-        self.confirming = None;
-        self.next(view)
-    }
-}
-
-impl Decision {
-    /// A status told in the middle of an order leads back to the order's own next question.
-    fn without_change(self, state: &mut State, view: &View<'_>, said: &str) -> Self {
-        if !state.is_asked(&Question::Change) {
-            return self;
-        }
-        state.asked = None;
-        if view.read_back && state.stands(view) {
-            return Self { say: said.to_owned(), call: None };
-        }
-        let mut decision = state.next(view);
-        decision.say = joined(said, &decision.say);
-        decision
     }
 }
 

@@ -24,7 +24,7 @@ fn yes(language: Language) -> &'static str {
 
 /// How often the read-back's own question was asked.
 fn asked(stage: &Stage) -> usize {
-    stage.said.iter().filter(|s| s.contains("верно, оформляем") || s.contains("shall I place")).count()
+    stage.said.iter().filter(|s| s.contains("оформляем заказ") || s.contains("shall I place")).count()
 }
 
 #[test]

@@ -91,7 +91,7 @@ mod tests {
         };
         let problems = settings.problems();
         let told = |parts: &[&str]| problems.iter().any(|p| parts.iter().all(|part| p.contains(part)));
-        assert!(told(&["shop.toml:3:", "pieces"]), "{problems:?}");
+        assert!(told(&["shop.toml:3:", "one piece"]), "{problems:?}");
         assert!(told(&["shop.toml:5:", "limitz"]), "{problems:?}");
         assert!(told(&["ru.ftl:2:", "q-citty"]), "{problems:?}");
         assert!(told(&["thinking.rules.messages_en", "none.ftl"]), "{problems:?}");
