@@ -189,7 +189,7 @@ impl Stage {
             placed,
         };
         let (failure, wrong) = judge::judge(&end, &self.market, &self.catalogue, language);
-        let transcript = if failure.is_some() { play.transcript } else { Vec::new() };
+        let transcript = play.transcript;
         let (kind, temper) = (goal.kind, goal.temper);
         Some(Outcome { seed, kind, temper, failure, wrong, no_to_yes, yes_to_no, figures, transcript })
     }
