@@ -48,7 +48,7 @@ use dice::Dice;
 pub fn call_seed(seed: u64, n: u64) -> u64 {
     let mut goals = Dice::new(seed ^ (n / 3).wrapping_mul(0xD134_2543_DE82_EF95));
     // 53 bits, so that a program that reads JSON numbers as floating point keeps it.
-    goals.roll() >> 11 << 2 & ((1 << 53) - 1) | n % 3
+    (((goals.roll() >> 11) << 2) & ((1 << 53) - 1)) | (n % 3)
 }
 
 /// Plays so many calls on so many threads; what comes of it does not depend on their number.

@@ -275,7 +275,8 @@ fn handover(
                 !["улица", "проспект", "street", "avenue"].contains(&word.as_str())
                     && speaks_of(tokens, word).is_some()
             });
-            if !is_told && !(heard.handover && cities.is_empty()) {
+            let stands = heard.handover && cities.is_empty();
+            if !(is_told || stands) {
                 faults.push(Fault::Point);
             } else if !cities.is_empty() && !cities.contains(point.city.as_str()) {
                 faults.push(Fault::City);

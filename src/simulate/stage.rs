@@ -154,7 +154,7 @@ impl Stage {
                 }
             }
             without_yes |= play.call.shop().placed().count() > placed && !consents;
-            let before = std::mem::replace(&mut said, String::new());
+            let before = std::mem::take(&mut said);
             said = play.agent(&heard, &mut figures);
             if caller.asides_asked > asides && (said == before || is_repair(&said)) {
                 figures.asides_lost += 1;
