@@ -32,6 +32,7 @@ mod consent;
 mod desk;
 mod dialogue;
 mod discretion;
+mod drafting;
 mod endpoint;
 pub mod event;
 mod facts;
@@ -44,6 +45,7 @@ mod settings;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod told;
 mod twin;
 
 pub use clock::CallTime;

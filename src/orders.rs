@@ -27,10 +27,13 @@ pub enum OrderAction {
     FindProducts { query: String },
     /// `POST /orders`, keyed.
     CreateDraft { lines: Vec<DraftLine>, phone: PhoneNumber, name: Option<Pii<String>> },
-    /// `PUT /orders/{id}/lines`, keyed: these lines instead of all that the draft has; its delivery stays.
-    ChangeLines { order_id: Uuid, lines: Vec<DraftLine> },
+    /// `PUT /orders/{id}/lines`, keyed: these lines instead of all that the draft has; its delivery stays. Only of the draft
+    /// at this version (0: of any), so that a change which arrives late never undoes a later one.
+    ChangeLines { order_id: Uuid, version: u32, lines: Vec<DraftLine> },
     /// `GET /pickup-points`; all cities when `city` is none.
     PickupPoints { city: Option<String> },
+    /// `GET /delivery/calculate`: what delivery to this city costs and how long it takes, before there is an order.
+    DeliveryQuote { city: String },
     /// `PATCH /orders/{id}/delivery`, keyed.
     SetDelivery { order_id: Uuid, delivery: Delivery },
     /// `POST /orders/{id}/confirm`, keyed. Only the consent gate makes one.
@@ -49,6 +52,7 @@ impl OrderAction {
             Self::CreateDraft { .. } => "create_order_draft",
             Self::ChangeLines { .. } => "change_order_lines",
             Self::PickupPoints { .. } => "pickup_points",
+            Self::DeliveryQuote { .. } => "delivery_quote",
             Self::SetDelivery { .. } => "update_order_delivery",
             Self::Confirm { .. } => "confirm_order",
             Self::Cancel { .. } => "cancel_order",
@@ -127,6 +131,9 @@ pub enum ActionOutcome {
     },
     PickupPoints {
         points: Vec<PickupPoint>,
+    },
+    Quoted {
+        quote: DeliveryQuote,
     },
     Drafted {
         order: Order,
@@ -216,6 +223,17 @@ pub enum Delivery {
     Delivery { city: String, address: Pii<String> },
     /// Fetched at a pick-up point.
     Pickup { pickup_point_id: Uuid, city: String },
+}
+
+/// What delivery to a city costs, as the store tells it without an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryQuote {
+    /// As the store writes it; as it was asked where it does not.
+    #[serde(default)]
+    pub city: String,
+    pub cost: Money,
+    pub days_min: u32,
+    pub days_max: u32,
 }
 
 /// How an order is paid. A card number is never taken by voice.

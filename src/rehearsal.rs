@@ -127,7 +127,7 @@ const ANSWER_MS: u64 = 10 * 60 * 1000;
 impl Rehearsal {
     /// A call that was answered and identified; the greeting is played to its end. The built-in rules think.
     pub fn begin(setup: Setup) -> Self {
-        let rules = Rules::new(setup.shop.lexicon());
+        let rules = Rules::new(setup.shop.dialogue(), crate::dialogue::Messages::default());
         Self::with(setup, Box::new(move |request| rules.think(request)))
     }
 
@@ -424,7 +424,7 @@ impl Rehearsal {
                 let now = self.accepted + TimeDelta::milliseconds(i64::try_from(self.now).unwrap_or(0));
                 let outcome = self.shop.perform(&request, now);
                 self.inbox.push_back(Input::Settled { id: request.id, outcome: outcome.clone() });
-                self.happened(Happened::Act(request, outcome));
+                self.happened(Happened::Act(Box::new((request, outcome))));
             }
             Output::Leave { how } => {
                 self.inbox.push_back(Input::HungUp { cause: HangupCause::Agent });

@@ -79,7 +79,10 @@ const ROOMS: &[Room] = &[
     // Many of them at once, to measure with: as little of its own as can be.
     Room { name: "load", may: &["audiosocket"] },
     // A whole call without a wire: the core, the rules and a shop of its own, in virtual time.
-    Room { name: "rehearsal", may: &["audio", "conversation", "engines", "ids", "language", "orders"] },
+    Room {
+        name: "rehearsal",
+        may: &["dialogue", "audio", "conversation", "engines", "ids", "language", "orders"],
+    },
     // Callers who talk with the conversation on the rehearsal's stage.
     Room { name: "simulate", may: &["conversation", "dialogue", "ids", "language", "orders", "rehearsal"] },
     // A private PostgreSQL cluster in a folder.

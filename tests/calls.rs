@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use caller::{hang_up, hang_up_at_once, interrupt, press, say};
 use house::{House, Shop};
-use model::{Asked, CONFIRM, DELIVER, DRAFT, FIND, GOODS, Model, Reply, TOTAL, order};
+use model::{Asked, CONFIRM, DELIVER, DRAFT, FIND, Model, Reply, TOTAL, order};
 use orderline::call::Happening;
 use orderline::conversation::event::Note;
 use tokio::sync::Notify;
@@ -272,7 +272,44 @@ async fn a_draft_made_again_after_an_interruption_leaves_one_order() {
     let told = house.call(vec![say("ru_nokian"), interrupt(1_000, "ru_four"), press('1'), hang_up()]).await;
     told.check();
     assert_eq!((told.read_backs(), told.agreed()), (1, 1), "{told}");
-    assert_eq!(shop.orders(told.call).await, [cancelled(GOODS), placed(TOTAL)], "{told}");
+    assert_eq!(shop.orders(told.call).await, [placed(TOTAL)], "the one draft is changed\n{told}");
+    close(shop, house).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn goods_that_change_after_the_read_back_are_read_back_anew_and_go_where_they_were_to_go() {
+    const KAMA: &str = r#"{"query": "кама 175 70 13"}"#;
+    let (shop, model, house) = open(|asked| match (asked.turn, asked.results.len()) {
+        (1, _) => order(asked),
+        (2, 0) => Reply::call("find_products", KAMA),
+        // The first product of the call, and one of the second search.
+        (2, 1) => {
+            let kama = asked.results[0]["products"][0]["product_ref"].clone();
+            let items = format!(
+                r#"{{"items": [{{"product_ref": 1, "quantity": 6}}, {{"product_ref": {kama}, "quantity": 2}}]}}"#
+            );
+            Reply::call("create_order_draft", &items)
+        }
+        _ => Reply::call("confirm_order", CONFIRM),
+    })
+    .await;
+    let told = house.call(vec![say("ru_nokian"), say("ru_four"), press('1'), hang_up()]).await;
+    told.check();
+    let changed = model.asked().into_iter().find(|asked| asked.turn == 2 && asked.results.len() == 2);
+    let changed = changed.unwrap().results[1].clone();
+    assert_eq!(
+        (&changed["missing"], changed["lines"].as_array().unwrap().len()),
+        (&serde_json::json!([]), 2)
+    );
+    assert!(changed["total_spoken"].is_string() && changed["cost_spoken"].is_string(), "{changed}");
+    assert_eq!((told.read_backs(), told.agreed()), (2, 1), "{told}");
+    let kama: i64 =
+        sqlx::query_scalar("select price_minor from catalog.products where name like 'Кама%175/70%'")
+            .fetch_one(&shop.pool)
+            .await
+            .unwrap();
+    let total = 6 * 8990 * 100 + 2 * kama + 390 * 100;
+    assert_eq!(shop.orders(told.call).await, [placed(total)], "{told}");
     close(shop, house).await;
 }
 

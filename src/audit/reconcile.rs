@@ -300,6 +300,7 @@ async fn resolve<D: Desk + Sync>(desk: &D, intent: &OpenIntent, now: DateTime<Ut
         OrderAction::SearchOrders { .. }
         | OrderAction::OrderDetails { .. }
         | OrderAction::FindProducts { .. }
+        | OrderAction::DeliveryQuote { .. }
         | OrderAction::PickupPoints { .. } => Found::Nobody { why: "the intent is of a read" },
     }
 }

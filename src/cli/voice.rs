@@ -23,9 +23,11 @@ use crate::call::switchboard::Switchboard;
 use crate::call::{Calls, Identify, Observer, Registry};
 use crate::cli::doctor;
 use crate::config::Config;
+use crate::dialogue::Shop;
 use crate::engines::{self, llm};
 use crate::http::{Console, PartState, Readiness};
 use crate::ids::Region;
+use crate::orders::Product;
 use crate::orders::client::{Http, StoreClient};
 use crate::server::Listener;
 
@@ -75,9 +77,12 @@ impl Voice {
         let store = Arc::new(StoreClient::new(config.store.clone())?);
         let shop =
             llm::Shop { ru: config.conversation.shop_ru.clone(), en: config.conversation.shop_en.clone() };
-        let rules = Arc::new(llm::rules::Rules::new(Arc::new(learn_catalogue(&store, &readiness).await)));
+        let (profile, messages) =
+            config.thinking.rules.read().map_err(|problems| anyhow::anyhow!(problems.join("; ")))?;
+        let goods = learn_catalogue(&store, &readiness).await;
+        let rules = Arc::new(llm::rules::Rules::new(Arc::new(Shop::new(profile, goods)), messages));
         let engines =
-            engines::build(&config.hearing, &config.thinking, &config.speaking, shop, rules).await?;
+            engines::build(&config.hearing, &config.thinking, &config.speaking, shop, rules.clone()).await?;
         let (journal, recovered) = Journal::open(&config.audit)?;
         readiness.set("journal", PartState::Up);
         let drain = Drain::spawn(&journal, &config.audit)?;
@@ -119,6 +124,7 @@ impl Voice {
             ari: ari.clone(),
             draining: calls.draining.clone(),
         };
+        tokio::spawn(keep_learning(rules, store.clone(), calls.draining.clone()));
         tokio::spawn(watch.run());
         let console = Console {
             registry,
@@ -246,20 +252,47 @@ pub(super) async fn serve_http(
     Ok(address)
 }
 
-/// The shop's own words, for the rules. A store that does not answer yet costs nothing but a duller ear for its names.
-async fn learn_catalogue(store: &StoreClient<Http>, readiness: &Readiness) -> llm::rules::Lexicon {
-    match store.products(None, store.deadline()).await {
+/// The shop's catalogue, for the rules. A store that does not answer yet costs nothing but a duller ear for its names.
+async fn learn_catalogue(store: &StoreClient<Http>, readiness: &Readiness) -> Vec<Product> {
+    match store.catalogue(store.deadline()).await {
         Ok(products) => {
             readiness.set("store", PartState::Up);
-            llm::rules::Lexicon::of(&products)
+            products
         }
         Err(error) => {
             tracing::warn!(%error, "the store does not answer; calls are served, and nothing can be ordered until it does");
             readiness.set("store", PartState::Degraded { why: error.to_string() });
-            llm::rules::Lexicon::default()
+            Vec::new()
         }
     }
 }
+
+/// Reads the catalogue again and again, so that new goods are known by their names without a restart.
+async fn keep_learning(
+    rules: Arc<llm::rules::Rules>,
+    store: Arc<StoreClient<Http>>,
+    stop: CancellationToken,
+) {
+    loop {
+        let soon = if rules.shop().products.is_empty() { LEARNING_SOON } else { LEARNING };
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(soon) => {}
+        }
+        match store.catalogue(store.deadline()).await {
+            Ok(products) if products != rules.shop().products => {
+                tracing::info!(count = products.len(), "the catalogue has changed");
+                rules.learn(Shop::new(rules.shop().profile.clone(), products));
+            }
+            Ok(_) => {}
+            Err(error) => tracing::debug!(%error, "the catalogue could not be read again"),
+        }
+    }
+}
+
+/// How often the catalogue is read again (chosen: a new brand is known within minutes), and how soon while it is unknown.
+const LEARNING: Duration = Duration::from_secs(300);
+const LEARNING_SOON: Duration = Duration::from_secs(5);
 
 /// ARI, if it is configured; asked once, so that a wrong password is known at start and not at the first call. Its doctor
 /// tells the log of the PBX's traps.

@@ -117,15 +117,17 @@ impl Conversation {
             return self.transfer(Why::Trouble);
         }
         let language = self.language;
+        let digressed = std::mem::take(&mut self.mind.digressed) && why.is_none();
         let (text, question) = match self.consent.suspended() {
             Some(false) => (matter.text().to_owned(), phrases::question(matter, language)),
+            _ if digressed => (String::new(), phrases::question_back(matter, language)),
             _ => (String::new(), phrases::question_again(matter, language)),
         };
         if let Some(why) = why {
             self.say_fixed(why);
         }
         let clauses = self.say_matter(&text, question);
-        self.consent.ask_again(clauses);
+        self.consent.ask_again(clauses, !digressed);
     }
 
     /// Queues what counts only when it is played whole. The question is a clause of its own.

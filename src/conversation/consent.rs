@@ -110,8 +110,9 @@ impl Consent {
     }
 
     /// The matter is said again, by these clauses: its question alone if it was played whole before.
-    pub(super) fn ask_again(&mut self, clauses: BTreeSet<RequestId>) {
-        self.again += 1;
+    /// A caller who asked something in between `missed` nothing.
+    pub(super) fn ask_again(&mut self, clauses: BTreeSet<RequestId>, missed: bool) {
+        self.again += u32::from(missed);
         self.state = match std::mem::take(&mut self.state) {
             State::None => State::None,
             State::Asking { matter, whole, .. } | State::Suspended { matter, whole } => {

@@ -9,14 +9,15 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::conversation::consent::{Matter, Pending, Twin};
+use crate::conversation::consent::{Pending, Twin};
 use crate::conversation::dialogue::Called;
+use crate::conversation::drafting::unknown_ref;
 use crate::conversation::event::{Message, Note};
 use crate::conversation::parting::Why;
 use crate::conversation::phrases::{self, Fixed};
 use crate::conversation::{Conversation, Output, Timer, facts};
 use crate::ids::{Pii, PresentedNumber, RequestId};
-use crate::orders::tools::{self, OrderScope, RequestedDelivery, RequestedItem, ToolRequest};
+use crate::orders::tools::{self, OrderScope, RequestedDelivery, ToolRequest};
 use crate::orders::{
     ActionOutcome, ActionRequest, Delivery, DraftLine, Evidence, Order, OrderAction, OrderSummary,
     Unavailable,
@@ -39,7 +40,7 @@ pub(super) enum Purpose {
     Cancel,
     /// A draft that nobody waits for any more.
     DropDraft,
-    /// An old draft that makes room for a new one.
+    /// An old draft that makes room for a new one, in a shop that cannot change it.
     Replace(Called),
     /// A look for orders placed minutes ago, before the first draft of the call.
     Recent(Called),
@@ -47,6 +48,8 @@ pub(super) enum Purpose {
     Reprice(Pending),
     /// The order had changed when the yes came: it is read anew.
     Reread(Pending),
+    /// The draft was not what it was known as when its lines were to be changed: it is read anew, and then changed.
+    Refresh(Called),
     /// The talk has gone on as if its outcome were unknown; a draft that comes of it after all is nobody's.
     Late,
 }
@@ -74,11 +77,13 @@ pub(super) struct Desk {
     pub(super) placed: Option<Vec<DraftLine>>,
     /// What the draft in hand was made of.
     pub(super) lines: Vec<DraftLine>,
+    /// The shop cannot change a draft's lines: others take a new draft.
+    pub(super) remakes: bool,
     /// Goods that the caller has said yes to although an order of the like stands.
     pub(super) allowed: Option<Vec<DraftLine>>,
     /// What the caller was asked about and did not say yes to.
     pub(super) withheld: Option<Twin>,
-    /// How often the store had changed the order when the yes came.
+    /// How often the store had changed the order when the yes came, or its lines were to be changed.
     pub(super) changed: u32,
     /// Definite rejections so far; part of later keys, so that a stored "no" does not answer a later try.
     pub(super) rejections: u32,
@@ -197,7 +202,7 @@ impl Conversation {
         });
     }
 
-    fn refuse(&mut self, call: &Called, code: &str, say: &str) {
+    pub(super) fn refuse(&mut self, call: &Called, code: &str, say: &str) {
         self.answer_call(call, facts::error(code, say));
     }
 
@@ -212,6 +217,9 @@ impl Conversation {
             }
             ToolRequest::FindProducts { query } => {
                 self.act(Purpose::Tool(call), OrderAction::FindProducts { query }, None);
+            }
+            ToolRequest::GetDeliveryTerms { city } => {
+                self.act(Purpose::Tool(call), OrderAction::DeliveryQuote { city }, None);
             }
             ToolRequest::CreateOrderDraft { items, customer_name } => {
                 self.draft(call, &items, customer_name);
@@ -248,55 +256,11 @@ impl Conversation {
         }
     }
 
-    fn phone(&self) -> Option<crate::ids::PhoneNumber> {
+    pub(super) fn phone(&self) -> Option<crate::ids::PhoneNumber> {
         match self.identity.as_ref().map(|identity| &identity.number) {
             Some(PresentedNumber::Number(number)) => Some(number.clone()),
             _ => None,
         }
-    }
-
-    fn draft(&mut self, call: Called, items: &[RequestedItem], name: Option<Pii<String>>) {
-        let Some(phone) = self.phone() else {
-            return self.refuse(&call, "not_identified", "the caller's number is not known");
-        };
-        if self.draining {
-            return self.refuse(&call, "closing", "no new order can be begun in this call");
-        }
-        let products = &self.mind.briefing.products;
-        let lines: Option<Vec<DraftLine>> = items
-            .iter()
-            .map(|item| {
-                let place = usize::try_from(item.product_ref).ok()?.checked_sub(1)?;
-                Some(DraftLine { product_id: products.get(place)?.id, quantity: item.quantity })
-            })
-            .collect();
-        let Some(lines) = lines else {
-            let say = format!("product_ref counts from 1 to {} in the last list", products.len());
-            return self.refuse(&call, "unknown_product_ref", &say);
-        };
-        if !self.desk.looked {
-            let action = OrderAction::SearchOrders { phone: Some(phone), order_number: None };
-            return self.act(Purpose::Recent(call), action, None);
-        }
-        if let Some(twin) = self.twin(&call, &lines) {
-            let note = "the desk tells the caller of the order that was placed minutes ago, and asks whether to make another";
-            self.record(&call, serde_json::json!({ "status": "asked", "note": note }));
-            self.desk.forget_calls();
-            self.desk.withheld = Some(twin.clone());
-            return self.ask(Matter::Twin(twin));
-        }
-        if let Some(old) = self.mind.briefing.draft.take() {
-            // A new basket replaces the old one; the call is carried out when the old draft is gone.
-            self.void_consent();
-            let reason = "replaced by a new draft of the same call".to_owned();
-            self.act(Purpose::Replace(call), OrderAction::Cancel { order_id: old.id, reason }, Some(&old));
-            return;
-        }
-        if let Some(name) = &name {
-            self.mind.briefing.customer_name = Some(name.reveal().clone());
-        }
-        self.desk.lines.clone_from(&lines);
-        self.act(Purpose::Tool(call), OrderAction::CreateDraft { lines, phone, name }, None);
     }
 
     fn deliver(&mut self, call: Called, delivery: RequestedDelivery) {
@@ -316,11 +280,10 @@ impl Conversation {
                 self.act(Purpose::Tool(call), set(Delivery::Delivery { city, address }), Some(&order));
             }
             RequestedDelivery::Pickup { pickup_point_ref: Some(n), .. } => {
-                let place = usize::try_from(n).ok().and_then(|n| n.checked_sub(1));
-                let point = place.and_then(|n| self.mind.briefing.pickup_points.get(n)).cloned();
-                let Some(point) = point else {
-                    let count = self.mind.briefing.pickup_points.len();
-                    let say = format!("pickup_point_ref counts from 1 to {count} in the last list");
+                let Some(point) = self.mind.briefing.pickup_point(n).cloned() else {
+                    let refs = self.mind.briefing.pickup_point_refs();
+                    let say =
+                        unknown_ref("pickup_point_ref", n, &refs, "ask for the points of the city first");
                     return self.refuse(&call, "unknown_pickup_point_ref", &say);
                 };
                 self.void_consent();
@@ -380,7 +343,16 @@ impl Conversation {
                     *purpose = Purpose::Cancel;
                 }
             }
-            None => self.say_fixed(Fixed::Cancelled),
+            // Placed in this very call, by this caller's own yes: undone by their own word.
+            None => match self.mind.briefing.placed.take() {
+                Some(order) => {
+                    self.mind.doubtful = Some(order.clone());
+                    let reason = "the caller cancelled".to_owned();
+                    let action = OrderAction::Cancel { order_id: order.id, reason };
+                    self.act(Purpose::Revoke, action, Some(&order));
+                }
+                None => self.say_fixed(Fixed::Cancelled),
+            },
         }
     }
 

@@ -29,6 +29,8 @@ pub(super) struct Dialogue {
     pub(super) history: Vec<Message>,
     /// The order as the caller last heard it read whole to its end, changes with it; until it is placed or dropped.
     pub(super) read: Option<crate::conversation::consent::Pending>,
+    /// The caller asked something after the read-back, and it is being answered.
+    pub(super) digressed: bool,
     /// An order that was agreed to and may or may not have been placed.
     pub(super) doubtful: Option<Order>,
     /// The caller took leave with their yes: once it is carried out the call ends.
@@ -65,11 +67,11 @@ impl Dialogue {
         self.detect && self.understood == 0
     }
 
-    /// Words that are likely now: the products that were told.
+    /// Words that are likely now: the products that were told last.
     pub(super) fn hints(&mut self) -> Arc<[String]> {
-        Arc::clone(
-            self.hints.get_or_insert_with(|| self.briefing.products.iter().map(|p| p.name.clone()).collect()),
-        )
+        Arc::clone(self.hints.get_or_insert_with(|| {
+            self.briefing.found_products().iter().map(|(_, product)| product.name.clone()).collect()
+        }))
     }
 
     /// The facts have changed.
@@ -132,7 +134,8 @@ impl Conversation {
         if self.consent.matter().is_some() && self.answer_to_question(text) {
             return;
         }
-        if language::in_either(language::cancels_this, text) && self.has_something_to_cancel() {
+        let cancels = language::in_either(language::cancels_this, text);
+        if cancels && (self.has_something_to_cancel() || self.has_something_to_undo()) {
             return self.cancel_by_word();
         }
         if language::in_either(language::wants_operator, text) {
@@ -156,6 +159,12 @@ impl Conversation {
 
     fn has_something_to_cancel(&self) -> bool {
         self.mind.briefing.draft.is_some() || self.consent.matter().is_some() || self.desk.is_drafting()
+    }
+
+    /// The order that this call placed, while nothing else is being ordered: "отмените" then means that one.
+    fn has_something_to_undo(&self) -> bool {
+        let facts = &self.mind.briefing;
+        facts.placed.is_some() && facts.dialogue.lines.is_empty() && !self.desk.is_busy()
     }
 
     /// Asks the thinker what to say or do next.
@@ -189,7 +198,7 @@ impl Conversation {
     fn tools(&self) -> Vec<ToolName> {
         let facts = &self.mind.briefing;
         let draft = facts.draft.as_ref();
-        let mut tools = vec![ToolName::FindProducts];
+        let mut tools = vec![ToolName::FindProducts, ToolName::GetDeliveryTerms];
         if facts.identified {
             tools.push(ToolName::GetOrderStatus);
             if !facts.products.is_empty() && !self.draining {
@@ -271,6 +280,7 @@ impl Conversation {
             keeps = state.keeps_read_back;
             self.mind.briefing.dialogue = *state;
         }
+        self.mind.digressed = keeps;
         if !keeps {
             self.void_consent();
         }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audio::{Activity, Frame, Rate};
 use crate::conversation::CallTime;
+pub use crate::conversation::told::Told;
 use crate::ids::{CallId, PresentedNumber, RequestId, TurnId};
 use crate::language::Language;
 use crate::orders::{ActionOutcome, ActionRequest, Order, OrderSummary, PickupPoint, Product};
@@ -251,10 +252,16 @@ pub struct Briefing {
     pub today: Option<chrono::NaiveDate>,
     /// The orders last found, in the order in which they were told; `n` in tool results counts from 1 here.
     pub orders: Vec<OrderSummary>,
-    /// The products last found; `product_ref` counts from 1 here.
+    /// The products found in this call, each once, by its `product_ref` (see [`Told`]).
     pub products: Vec<Product>,
-    /// The pick-up points last listed; `pickup_point_ref` counts from 1 here.
+    /// How `product_ref` counts in them, and which of them the last search found.
+    #[serde(default, skip_serializing_if = "Told::is_plain")]
+    pub found: Told,
+    /// The pick-up points listed in this call, each once, by its `pickup_point_ref`.
     pub pickup_points: Vec<PickupPoint>,
+    /// How `pickup_point_ref` counts in them, and which of them were listed last.
+    #[serde(default, skip_serializing_if = "Told::is_plain")]
+    pub listed: Told,
     /// The draft of this call, if there is one.
     pub draft: Option<Order>,
     /// The order that this call confirmed, if it did.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::conversation::phrases;
 use crate::language::{self, Language};
-use crate::orders::{Order, OrderLine, OrderSummary, PickupPoint, ProblemCode, Product};
+use crate::orders::{DeliveryQuote, Order, OrderLine, OrderSummary, PickupPoint, ProblemCode, Product};
 
 /// `get_order_status`.
 pub(super) fn orders(orders: &[OrderSummary], today: NaiveDate, language: Language) -> Value {
@@ -30,12 +30,11 @@ pub(super) fn orders(orders: &[OrderSummary], today: NaiveDate, language: Langua
     json!({ "count": list.len(), "orders": list })
 }
 
-/// `find_products`.
-pub(super) fn products(products: &[Product], language: Language) -> Value {
-    let list: Vec<Value> = products
+/// `find_products`: what it found, by reference.
+pub(super) fn products(found: &[(u32, &Product)], language: Language) -> Value {
+    let list: Vec<Value> = found
         .iter()
-        .zip(1..)
-        .map(|(product, n)| {
+        .map(|(n, product)| {
             json!({
                 "product_ref": n,
                 "name": name(product, language),
@@ -62,7 +61,7 @@ pub(super) fn line_name<'a>(line: &'a OrderLine, found: &'a [Product], language:
     product.map_or(line.name.as_str(), |product| name(product, language))
 }
 
-/// `create_order_draft`.
+/// `create_order_draft`, made or changed: where the delivery is known, with all that `update_order_delivery` tells.
 pub(super) fn draft(order: &Order, found: &[Product], language: Language) -> Value {
     let lines: Vec<Value> = order
         .lines
@@ -76,12 +75,18 @@ pub(super) fn draft(order: &Order, found: &[Product], language: Language) -> Val
         })
         .collect();
     let missing: &[&str] = if order.delivery.is_some() { &[] } else { &["delivery"] };
-    json!({
+    let mut told = json!({
         "draft": true,
         "lines": lines,
         "subtotal_spoken": phrases::money(order.subtotal, language),
         "missing": missing,
-    })
+    });
+    if order.delivery.is_some()
+        && let (Value::Object(told), Value::Object(terms)) = (&mut told, delivery(order, language))
+    {
+        told.extend(terms);
+    }
+    told
 }
 
 /// `update_order_delivery`.
@@ -95,12 +100,20 @@ pub(super) fn delivery(order: &Order, language: Language) -> Value {
     })
 }
 
+/// `get_delivery_terms`.
+pub(super) fn quote(quote: &DeliveryQuote, language: Language) -> Value {
+    json!({
+        "city": quote.city,
+        "cost_spoken": phrases::cost(quote.cost, language),
+        "days_spoken": language::days(quote.days_min, quote.days_max, language),
+    })
+}
+
 /// `update_order_delivery` with a pick-up still to be chosen.
-pub(super) fn pickup_points(points: &[PickupPoint]) -> Value {
+pub(super) fn pickup_points(points: &[(u32, &PickupPoint)]) -> Value {
     let list: Vec<Value> = points
         .iter()
-        .zip(1..)
-        .map(|(point, n)| {
+        .map(|(n, point)| {
             json!({
                 "pickup_point_ref": n,
                 "name": point.name,

@@ -50,17 +50,18 @@ pub(super) fn payment(method: PaymentMethod, language: Language) -> &'static str
     }
 }
 
+/// What a delivery costs.
+pub(super) fn cost(cost: Money, language: Language) -> String {
+    match (cost.minor, language) {
+        (0, Russian) => "бесплатно".to_owned(),
+        (0, English) => "free of charge".to_owned(),
+        _ => money(cost, language),
+    }
+}
+
 /// Cost and days of a delivery.
 pub(super) fn terms(terms: &DeliveryTerms, language: Language) -> (String, String) {
-    let cost = if terms.cost.minor == 0 {
-        match language {
-            Russian => "бесплатно".to_owned(),
-            English => "free of charge".to_owned(),
-        }
-    } else {
-        money(terms.cost, language)
-    };
-    (cost, language::days(terms.days_min, terms.days_max, language))
+    (cost(terms.cost, language), language::days(terms.days_min, terms.days_max, language))
 }
 
 /// Where it goes, for the read-back.
@@ -82,13 +83,18 @@ fn destination(terms: &DeliveryTerms, language: Language) -> String {
     }
 }
 
+/// What and how many.
+fn goods_read(line: &OrderLine, found: &[Product], language: Language) -> String {
+    let count = language::count(u64::from(line.quantity), language::Noun::Piece, language);
+    format!("{}, {count}", line_name(line, found, language))
+}
+
 /// A line as it is read back, its goods by the names under which they were found.
 fn line_read(line: &OrderLine, found: &[Product], language: Language) -> String {
-    let count = language::count(u64::from(line.quantity), language::Noun::Piece, language);
-    let name = line_name(line, found, language);
+    let goods = goods_read(line, found, language);
     match language {
-        Russian => format!("{name}, {count}, по {}", money(line.unit, language)),
-        English => format!("{name}, {count}, {} each", money(line.unit, language)),
+        Russian => format!("{goods}, по {}", money(line.unit, language)),
+        English => format!("{goods}, {} each", money(line.unit, language)),
     }
 }
 
@@ -96,8 +102,8 @@ fn delivery_read(delivery: &DeliveryTerms, language: Language) -> String {
     let (cost, days) = terms(delivery, language);
     let mut text = capitalised(&destination(delivery, language));
     text.push_str(&match language {
-        Russian => format!(". Стоимость доставки {cost}, срок {days}."),
-        English => format!(". The delivery costs {cost} and takes {days}."),
+        Russian => format!(". Доставка {cost}, срок {days}."),
+        English => format!(". It costs {cost} and takes {days}."),
     });
     text
 }
@@ -116,7 +122,11 @@ pub(super) fn read_back(
     method: PaymentMethod,
     language: Language,
 ) -> String {
-    let lines: Vec<String> = order.lines.iter().map(|line| line_read(line, found, language)).collect();
+    // The price of a piece tells the lines of several apart; of one the total says it all.
+    let lines: Vec<String> = match order.lines.as_slice() {
+        [line] => vec![goods_read(line, found, language)],
+        lines => lines.iter().map(|line| line_read(line, found, language)).collect(),
+    };
     let mut text = match language {
         Russian => format!("Проверьте, пожалуйста, заказ. {}.", lines.join("; ")),
         English => format!("Let me read your order back. {}.", lines.join("; ")),
@@ -161,19 +171,26 @@ pub(super) fn read_back_change(
         });
     }
     if !changed.is_empty() {
-        let lines: Vec<String> = changed.into_iter().map(|line| line_read(line, found, language)).collect();
+        let lines: Vec<String> = changed.into_iter().map(|line| goods_read(line, found, language)).collect();
         said.push(capitalised(&lines.join("; ")) + ".");
     }
     if let Some(terms) = is.0.delivery.as_ref().filter(|_| delivery) {
-        said.push(delivery_read(terms, language));
+        let priced = was.0.delivery.as_ref().is_some_and(|before| {
+            before.cost == terms.cost
+                && (before.days_min, before.days_max) == (terms.days_min, terms.days_max)
+        });
+        said.push(match priced {
+            true => capitalised(&destination(terms, language)) + ".",
+            false => delivery_read(terms, language),
+        });
     }
     if paid {
         said.push(capitalised(payment(is.1, language)) + ".");
     }
     said.push(total_read(is.0.total, language));
     let head = match language {
-        Russian => "Теперь так.",
-        English => "Now it is as follows.",
+        Russian => "Теперь:",
+        English => "Now:",
     };
     Some(format!("{head} {}", said.join(" ")))
 }
@@ -184,9 +201,12 @@ pub(super) const QUESTION: [&str; 2] =
     ["Всё верно, оформляем заказ?", "Is that right, shall I place the order?"];
 /// The same question to a caller who has heard it and gave no answer that was understood.
 pub(super) const QUESTION_AGAIN: [&str; 2] = [
-    "Так всё верно, оформляем заказ? Скажите да или нет, или нажмите один или два.",
-    "So is that right, shall I place the order? Please say yes or no, or press one or two.",
+    "Так оформляем заказ? Скажите да или нет, или нажмите один или два.",
+    "So shall I place the order? Please say yes or no, or press one or two.",
 ];
+/// The same question after something that the caller asked was answered.
+pub(super) const QUESTION_BACK: [&str; 2] =
+    ["Так что, оформляем этот заказ?", "So shall I place this order?"];
 
 /// The question about this matter.
 pub(super) fn question(matter: &Matter, language: Language) -> &'static str {
@@ -194,6 +214,14 @@ pub(super) fn question(matter: &Matter, language: Language) -> &'static str {
         (Matter::Order(_), language) => QUESTION[language as usize],
         (Matter::Twin(_), Russian) => "Оформить ещё один заказ?",
         (Matter::Twin(_), English) => "Shall I place another order?",
+    }
+}
+
+/// It once more, where the caller asked something in between.
+pub(super) fn question_back(matter: &Matter, language: Language) -> &'static str {
+    match matter {
+        Matter::Order(_) => QUESTION_BACK[language as usize],
+        Matter::Twin(_) => question(matter, language),
     }
 }
 

@@ -16,8 +16,8 @@ use crate::orders::{ActionOutcome, Delivery, Order, OrderAction, OrderStatus, Pi
 impl Conversation {
     pub(super) fn settled(&mut self, id: RequestId, outcome: ActionOutcome) {
         if let Some(place) = self.desk.behind.iter().position(|(behind, ..)| *behind == id) {
-            let (_, purpose, _) = self.desk.behind.remove(place);
-            self.settled_behind(&purpose, outcome);
+            let (_, purpose, action) = self.desk.behind.remove(place);
+            self.settled_behind(&purpose, &action, outcome);
             if self.draining {
                 self.drain();
             }
@@ -33,7 +33,7 @@ impl Conversation {
             self.desk.rejections += 1;
         }
         if self.hung_up || self.left {
-            return self.settled_behind(&purpose, outcome);
+            return self.settled_behind(&purpose, &action, outcome);
         }
         match purpose {
             Purpose::Tool(call) => self.tool_settled(&call, &action, outcome),
@@ -45,6 +45,7 @@ impl Conversation {
             Purpose::Recent(call) => self.recent_settled(call, outcome),
             Purpose::Reprice(pending) => self.repriced(pending, outcome),
             Purpose::Reread(pending) => self.reread(pending, outcome),
+            Purpose::Refresh(call) => self.refreshed(call, outcome),
             // Whether or not the old draft could be cancelled, it expires; the new one is made now.
             Purpose::Replace(call) => self.carry_out_anew(call),
             Purpose::DropDraft | Purpose::Late => {}
@@ -55,14 +56,14 @@ impl Conversation {
     }
 
     /// An outcome that nobody waits for: what matters is an order that would be left in a state that nobody wants.
-    fn settled_behind(&mut self, purpose: &Purpose, outcome: ActionOutcome) {
+    fn settled_behind(&mut self, purpose: &Purpose, action: &OrderAction, outcome: ActionOutcome) {
         match (purpose, outcome) {
             (purpose, ActionOutcome::Drafted { order }) => self.drafted_behind(purpose, order),
             // Of the draft in hand, and newer than what is known of it. Of one that was cancelled meanwhile it says nothing.
-            (_, ActionOutcome::DeliverySet { order }) => {
-                let draft = &mut self.mind.briefing.draft;
-                if draft.as_ref().is_some_and(|old| old.id == order.id && old.version < order.version) {
-                    *draft = Some(order);
+            (_, ActionOutcome::DeliverySet { order } | ActionOutcome::LinesChanged { order }) => {
+                let draft = self.mind.briefing.draft.as_ref();
+                if draft.is_some_and(|old| old.id == order.id && old.version < order.version) {
+                    self.take_draft(action, order);
                 }
             }
             // The caller's last word was "cancel", whatever became of the yes before it.
@@ -100,11 +101,12 @@ impl Conversation {
         let language = self.language;
         let result = match outcome {
             ActionOutcome::Products { products } => {
-                let result = facts::products(&products, language);
-                self.mind.briefing.products = products;
+                self.mind.briefing.take_products(products);
+                let result = facts::products(&self.mind.briefing.found_products(), language);
                 self.mind.refresh_hints();
                 result
             }
+            ActionOutcome::Quoted { quote } => facts::quote(&quote, language),
             ActionOutcome::PickupPoints { points } => return self.points_settled(call, points),
             ActionOutcome::Drafted { order } => {
                 self.desk.baskets += 1;
@@ -112,8 +114,19 @@ impl Conversation {
                 self.mind.briefing.draft = Some(order);
                 result
             }
-            ActionOutcome::Unknown if matches!(action, OrderAction::SetDelivery { .. }) => {
-                // It may go somewhere else now than what is known of it: nothing to be read back and agreed to.
+            ActionOutcome::LinesChanged { order } => {
+                let result = facts::draft(&order, &self.mind.briefing.products, language);
+                self.take_draft(action, order);
+                result
+            }
+            ActionOutcome::Rejected { rejection } if matches!(action, OrderAction::ChangeLines { .. }) => {
+                return self.lines_refused(call, &rejection);
+            }
+            ActionOutcome::Unknown
+                if matches!(action, OrderAction::SetDelivery { .. } | OrderAction::ChangeLines { .. }) =>
+            {
+                // It may go somewhere else now, or be of other goods, than what is known of it: nothing to be read back and
+                // agreed to. Once its delivery is set again, the whole order is known again.
                 if let Some(draft) = &mut self.mind.briefing.draft {
                     draft.delivery = None;
                 }
@@ -134,12 +147,13 @@ impl Conversation {
 
     fn points_settled(&mut self, call: &Called, points: Vec<PickupPoint>) {
         let only = (points.len() == 1).then(|| points[0].clone());
-        let result = if points.is_empty() {
+        self.mind.briefing.take_points(points);
+        let listed = self.mind.briefing.listed_points();
+        let result = if listed.is_empty() {
             facts::error("no_pickup_point", "there is no pick-up point in that city")
         } else {
-            facts::pickup_points(&points)
+            facts::pickup_points(&listed)
         };
-        self.mind.briefing.pickup_points = points;
         match (only, self.mind.briefing.draft.clone()) {
             (Some(point), Some(order)) => {
                 // One point leaves nothing to choose.
@@ -176,7 +190,7 @@ impl Conversation {
     }
 
     /// What the thinker is told of an outcome that is no success.
-    fn failure(&self, outcome: &ActionOutcome) -> Value {
+    pub(super) fn failure(&self, outcome: &ActionOutcome) -> Value {
         match outcome {
             ActionOutcome::Rejected { rejection } => facts::error(
                 &facts::rejection_code(rejection.code),
@@ -377,7 +391,7 @@ impl Conversation {
 }
 
 /// How often an order may have changed at the store when the caller's yes came; then a person is needed.
-const CHANGES: u32 = 2;
+pub(super) const CHANGES: u32 = 2;
 
 /// Whether a confirmation certainly left a draft behind.
 fn is_no(outcome: &ActionOutcome) -> bool {

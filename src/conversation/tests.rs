@@ -13,6 +13,7 @@ mod discretion;
 mod ends;
 mod floor;
 mod gate;
+mod lines;
 mod obedience;
 mod parting;
 mod stage;
@@ -67,6 +68,11 @@ fn good_shop() -> Shop {
             },
             OrderAction::CreateDraft { .. } => {
                 ActionOutcome::Drafted { order: Order { delivery: None, ..order(1) } }
+            }
+            OrderAction::ChangeLines { lines, .. } => {
+                let mut order = order(3);
+                order.lines[0].quantity = lines[0].quantity;
+                ActionOutcome::LinesChanged { order }
             }
             OrderAction::SetDelivery { .. } => ActionOutcome::DeliverySet { order: order(2) },
             OrderAction::Confirm { .. } => ActionOutcome::Confirmed {

@@ -81,6 +81,10 @@ pub enum Act {
     Phone {
         digits: String,
     },
+    /// A code that was sent by SMS: its digits.
+    Code {
+        digits: String,
+    },
     /// A value of an extra slot of the shop's profile (a note, a time, a recipient).
     Extra {
         slot: String,
@@ -177,6 +181,8 @@ pub struct Description {
     pub price_min: Option<i64>,
     /// By its price among those that fit.
     pub extreme: Option<Extreme>,
+    /// By its place in the order or in what was told, from 1 ("вторую не надо").
+    pub nth: Option<u32>,
 }
 
 impl Description {

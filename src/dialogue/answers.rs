@@ -14,7 +14,11 @@ use super::state::{State, View};
 impl State {
     /// The answers to this turn's questions, in their order; or the tool call that one of them needs first.
     pub(super) fn answers(&mut self, view: &View<'_>) -> Result<Vec<String>, Decision> {
-        let topics = std::mem::take(&mut self.turn.topics);
+        let mut topics = std::mem::take(&mut self.turn.topics);
+        if topics.contains(&Topic::DeliveryTerms) {
+            // "В Казань сколько?" asks the price of nothing else.
+            topics.retain(|topic| *topic != Topic::Price);
+        }
         let mut said: Vec<String> = Vec::new();
         for (at, topic) in topics.iter().enumerate() {
             match self.answer_to(topic, view) {
@@ -116,8 +120,20 @@ impl State {
             let variables = [("city", city.as_str()), ("cost", cost.as_str()), ("days", days.as_str())];
             return Ok(Some(view.messages.say("delivery-terms", language, &variables)));
         }
-        let _ = asked;
-        Ok(Some(view.messages.say("delivery-later", language, &[])))
+        match (asked, self.quote.take()) {
+            (_, Some((city, cost, days))) => {
+                let variables = [("city", city.as_str()), ("cost", cost.as_str()), ("days", days.as_str())];
+                Ok(Some(view.messages.say("delivery-terms", language, &variables)))
+            }
+            (Some(city), None)
+                if view.can(ToolName::GetDeliveryTerms)
+                    && self.turn.tool != Some(ToolName::GetDeliveryTerms) =>
+            {
+                let call = (ToolName::GetDeliveryTerms, json!({ "city": city }));
+                Err(Decision { say: String::new(), call: Some(call) })
+            }
+            _ => Ok(Some(view.messages.say("delivery-later", language, &[]))),
+        }
     }
 
     /// What tells the offers apart, and what each costs.

@@ -84,11 +84,15 @@ fn days(first: Weekday, last: Weekday, language: Language) -> String {
             let preposition = if first == Weekday::Tue { "со" } else { "с" };
             format!("{preposition} {} по {}", RUSSIAN[from].1, RUSSIAN[to].2)
         }
-        Language::English if first == last => format!("on {}", language::weekday(first, language)),
-        Language::English => {
-            format!("{} to {}", language::weekday(first, language), language::weekday(last, language))
-        }
+        Language::English if first == last => language::weekday(first, language).to_owned(),
+        Language::English => format!("{} to {}", bare(first), bare(last)),
     }
+}
+
+/// `language::weekday` says "on Monday".
+fn bare(day: Weekday) -> &'static str {
+    let said = language::weekday(day, Language::English);
+    said.strip_prefix("on ").unwrap_or(said)
 }
 
 /// `9:00-20:00` as "с девяти до двадцати"; closed where it is none.

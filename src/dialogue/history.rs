@@ -25,6 +25,7 @@ impl State {
             self.turn.topics = before.topics;
             self.turn.city = before.city;
             self.turn.say = before.say;
+            self.turn.news = before.news;
             self.turn.progressed = before.progressed;
             self.turn.chose = before.chose;
         }
@@ -143,6 +144,10 @@ impl State {
                     line.searched = query.map(str::to_owned).or_else(|| line.searched.take());
                 }
             }
+            (ToolName::GetDeliveryTerms, None) => {
+                let text = |key: &str| content[key].as_str().unwrap_or_default().to_owned();
+                self.quote = Some((text("city"), text("cost_spoken"), text("days_spoken")));
+            }
             (ToolName::GetOrderStatus, None) => self.orders = orders_of(content),
             (ToolName::UpdateOrderDelivery, None) if content["cost_spoken"].is_string() => {
                 self.sent = Some(self.hand_over.clone());
@@ -179,7 +184,7 @@ fn is_end(entry: &Entry<'_>) -> bool {
 }
 
 fn product_at(view: &View<'_>, reference: u32) -> Option<Uuid> {
-    let at = usize::try_from(reference).ok()?.checked_sub(1)?;
+    let at = usize::try_from(reference.checked_sub(view.first_refs.0)?).ok()?;
     view.products.get(at).map(|product| product.id)
 }
 

@@ -5,8 +5,9 @@ use serde_json::json;
 use crate::language::{self, Language};
 use crate::orders::{Order, Product, ToolName};
 
-use super::act::{AddressPart, Choice, Extreme, Method};
+use super::act::{AddressPart, Choice, Description, Extreme, Method};
 use super::policy::{Decision, LISTED, joined};
+use super::profile::Attribute;
 use super::question::Question;
 use super::speak::{capitalised, money, pieces, place};
 use super::state::{Asked, Confirming, Line, State, View};
@@ -116,12 +117,12 @@ impl State {
         let priced = what.extreme.is_some() || what.price_max.is_some() || what.price_min.is_some();
         if known.len() > LISTED
             && !priced
-            && let Some(attribute) = view.shop.attribute_differs(&known, what)
+            && let Some(attribute) = worth_asking(what, &known, view)
         {
             let key = attribute.key.clone();
             return self.ask(view, Question::Attribute { key });
         }
-        let query = view.shop.query(what, view.language);
+        let query = view.shop.query(what);
         if line.searched.as_deref() != Some(query.as_str()) {
             return self.search(at, &query, view);
         }
@@ -143,7 +144,7 @@ impl State {
             several => {
                 if several.len() > LISTED
                     && !priced
-                    && let Some(attribute) = view.shop.attribute_differs(several, what)
+                    && let Some(attribute) = worth_asking(what, several, view)
                 {
                     let key = attribute.key.clone();
                     return self.ask(view, Question::Attribute { key });
@@ -324,6 +325,13 @@ impl State {
     /// What was put down, from the draft.
     pub(super) fn taken(&self, view: &View<'_>) -> String {
         let Some(draft) = view.draft else { return String::new() };
+        if let [line] = draft.lines.as_slice()
+            && line.product_id.is_some_and(|id| self.told.contains(&id))
+        {
+            // Its name has just been told.
+            let (count, total) = (pieces(line.quantity, view.language), money(draft.subtotal, view.language));
+            return view.messages.say("taken-short", view.language, &[("count", &count), ("total", &total)]);
+        }
         let list: Vec<String> = draft
             .lines
             .iter()
@@ -345,12 +353,11 @@ impl State {
         let draft = view.draft?;
         let terms = draft.delivery.as_ref()?;
         let (cost, days) = terms_in_words(terms, view.language);
-        let total = money(draft.total, view.language);
-        Some(view.messages.say(
-            "delivery",
-            view.language,
-            &[("cost", &cost), ("days", &days), ("total", &total)],
-        ))
+        if let Some(address) = terms.pickup_address.as_deref().filter(|address| !address.is_empty()) {
+            let variables = [("address", address), ("cost", cost.as_str()), ("days", days.as_str())];
+            return Some(view.messages.say("pickup", view.language, &variables));
+        }
+        Some(view.messages.say("delivery", view.language, &[("cost", &cost), ("days", &days)]))
     }
 
     fn delivery(&mut self, view: &View<'_>) -> Decision {
@@ -375,11 +382,9 @@ impl State {
                 Decision { say: String::new(), call: Some((ToolName::UpdateOrderDelivery, arguments)) }
             }
             Method::Pickup => {
-                if let Some(id) = self.hand_over.point
-                    && let Some(at) = view.points.iter().position(|point| point.id == id)
-                {
+                if let Some(reference) = self.hand_over.point.and_then(|id| view.point_ref(id)) {
                     let arguments =
-                        json!({ "delivery_type": "pickup", "city": city, "pickup_point_ref": at + 1 });
+                        json!({ "delivery_type": "pickup", "city": city, "pickup_point_ref": reference });
                     return Decision {
                         say: String::new(),
                         call: Some((ToolName::UpdateOrderDelivery, arguments)),
@@ -473,6 +478,21 @@ impl State {
             && self.confirming.as_ref() == Some(&self.confirming_of(draft, payment))
             && self.turn.change.is_none()
     }
+}
+
+/// The attribute that is asked for next: a number or a size, or one of two values, which its question names. Of more (brands)
+/// some are told instead.
+fn worth_asking<'s>(what: &Description, products: &[&Product], view: &View<'s>) -> Option<&'s Attribute> {
+    let attribute = view.shop.attribute_differs(what, products)?;
+    if !attribute.parts.is_empty() {
+        return Some(attribute);
+    }
+    let mut values: Vec<&str> =
+        products.iter().filter_map(|p| p.attributes.get(&attribute.key)).map(String::as_str).collect();
+    values.sort_unstable();
+    values.dedup();
+    let numeric = values.iter().all(|value| value.bytes().all(|b| b.is_ascii_digit()));
+    (values.len() <= 2 || numeric).then_some(attribute)
 }
 
 fn has(product: &Product, key: &str, value: &str) -> bool {

@@ -42,6 +42,7 @@ const RULES: &[(&str, fn(&mut State, &View<'_>) -> Option<Decision>)] = &[
     ("what is said again is said again", State::on_repeat),
     ("who asks for time has it", State::on_wait),
     ("which of the orders told", State::on_which_order),
+    ("as the last time", State::on_same_as_last),
     ("where an order is", State::on_status),
     ("a yes or a no to a person", State::on_offered_person),
     ("goodbye", State::on_goodbye),
@@ -75,10 +76,15 @@ impl State {
             Err(call) => return call,
         };
         let mut before: Vec<String> = std::mem::take(&mut self.turn.say);
+        self.turn.answered |= !answers.is_empty();
         before.extend(answers);
         if self.turn.other_payment {
             before.push(self.sentence(view, "no-such-payment"));
-            before.push(self.sentence(view, "payment-ways"));
+            let asked_next =
+                self.payment.is_none() && view.draft.is_some_and(|draft| draft.delivery.is_some());
+            if !asked_next {
+                before.push(self.sentence(view, "payment-ways"));
+            }
         }
         if self.turn.complained {
             before.push(self.sentence(view, "sorry"));
@@ -103,9 +109,17 @@ impl State {
         {
             return self.ask(view, Question::Change);
         }
+        let news = std::mem::take(&mut self.turn.news);
         let mut decision = self.next(view);
-        if decision.call.is_none() || !before.is_empty() {
-            decision.say = joined(&before, &decision.say);
+        match &decision.call {
+            // The read-back says it all.
+            Some((ToolName::ConfirmOrder, _)) => decision.say = before,
+            // It is told when the last tool has answered.
+            Some(_) => {
+                self.turn.news = news;
+                self.turn.say = vec![before].into_iter().filter(|text| !text.is_empty()).collect();
+            }
+            None => decision.say = joined(&joined(&before, &news.join(" ")), &decision.say),
         }
         decision
     }
@@ -195,6 +209,34 @@ impl State {
         Some(self.tell(view, &order))
     }
 
+    fn on_same_as_last(&mut self, view: &View<'_>) -> Option<Decision> {
+        if !self.turn.same_as_last || self.turn.progressed {
+            return None;
+        }
+        if !view.identified || !view.can(ToolName::GetOrderStatus) {
+            return Some(self.offer_person(view, "not-identified"));
+        }
+        self.repeating = true;
+        self.ordering = true;
+        let call = (ToolName::GetOrderStatus, json!({ "which": "last" }));
+        Some(Decision { say: String::new(), call: Some(call) })
+    }
+
+    /// The goods of the last order are wanted again, as far as the catalogue still has them.
+    fn repeat_last(&mut self, view: &View<'_>) -> Decision {
+        self.repeating = false;
+        let lines =
+            self.orders.first().map_or_else(Vec::new, |order| super::take::lines_of(&order.items, view));
+        self.orders.clear();
+        if lines.is_empty() {
+            return self.ask_after(view, "no-last-order", Question::Goods);
+        }
+        self.lines = lines;
+        self.focus = 0;
+        self.turn.progressed = true;
+        self.next(view)
+    }
+
     fn on_status(&mut self, view: &View<'_>) -> Option<Decision> {
         let number = self.turn.status.clone()?;
         if !view.identified || !view.can(ToolName::GetOrderStatus) {
@@ -239,8 +281,17 @@ impl State {
             return None;
         }
         // "Нет, девушка, вы послушайте": more than a no was said.
-        if nothing_more && !self.turn.enough && !self.turn.understood {
+        if nothing_more && !self.turn.enough && !self.turn.whole {
             return Some(Decision { say: self.sentence(view, "listening"), call: None });
+        }
+        // Nothing was done for this caller yet: perhaps the no was meant for something else.
+        let served = view.placed.is_some() || !self.orders.is_empty() || self.offered_once;
+        if !served {
+            self.offered_once = true;
+            let said = self.sentence(view, "all-right");
+            let text = self.words(view, &Question::Open, true);
+            self.asked = Some(Asked { question: Question::Open, times: 2 });
+            return Some(Decision { say: joined(&said, &text), call: None });
         }
         Some(self.farewell(view))
     }
@@ -288,15 +339,16 @@ impl State {
             return self.failed(view, tool, &code, &say);
         }
         match tool {
+            ToolName::GetOrderStatus if self.repeating => Some(self.repeat_last(view)),
             ToolName::GetOrderStatus => Some(self.status(view)),
             ToolName::CreateOrderDraft => {
                 let said = self.taken(view);
-                self.turn.say.push(said);
+                self.turn.news.push(said);
                 None
             }
             ToolName::UpdateOrderDelivery => {
                 let said = self.delivered(view);
-                self.turn.say.extend(said);
+                self.turn.news.extend(said);
                 None
             }
             _ => None,
@@ -433,7 +485,8 @@ impl State {
     /// Asks: shortly, then with an example or the keys, then a person is offered.
     pub(super) fn ask(&mut self, view: &View<'_>, question: Question) -> Decision {
         let again = self.asked.as_ref().filter(|asked| asked.question == question && !self.turn.progressed);
-        let times = again.map_or(1, |asked| asked.times + 1);
+        // An answer to the caller's own question is no miss.
+        let times = again.map_or(1, |asked| if self.turn.answered { asked.times } else { asked.times + 1 });
         if times > 2 && question != Question::Person && question != Question::Open {
             return if self.declined_person {
                 self.transfer(view)

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::language::Language;
 
+mod check;
+
+pub use check::{Problem, opening};
+
 /// A shop's profile. Every part may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -11,6 +11,22 @@ pub(super) fn money(amount: Money, language: Language) -> String {
     language::money(amount.minor, amount.currency.code(), language)
 }
 
+/// A price as it is told in a list: without its currency, and in Russian without the word for thousands where hundreds
+/// follow ("восемь девятьсот девяносто").
+fn short_price(amount: Money, language: Language) -> String {
+    let (whole, cents) = (amount.minor / 100, amount.minor % 100);
+    let Some(whole) = u64::try_from(whole).ok().filter(|n| cents == 0 && *n >= 100) else {
+        return money(amount, language);
+    };
+    match language {
+        Language::Russian if (1_100..100_000).contains(&whole) && whole % 1000 >= 100 => {
+            let thousands = language::cardinal(whole / 1000, language);
+            format!("{thousands} {}", language::cardinal(whole % 1000, language))
+        }
+        _ => language::cardinal(whole, language),
+    }
+}
+
 pub(super) fn pieces(count: u32, language: Language) -> String {
     language::count(u64::from(count), Noun::Piece, language)
 }
@@ -75,7 +91,7 @@ impl State {
             .zip(distinct_names(products, view))
             .zip(1..)
             .map(|((product, name), n)| {
-                let (place, price) = (place(n, view.language), money(product.price, view.language));
+                let (place, price) = (place(n, view.language), short_price(product.price, view.language));
                 let variables =
                     [("place", place.as_str()), ("name", name.as_str()), ("price", price.as_str())];
                 view.messages.say("listed-item", view.language, &variables)

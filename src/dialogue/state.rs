@@ -48,6 +48,14 @@ pub struct State {
     pub confirming: Option<Confirming>,
     /// After this decision the order is still the one that was read back: the read-back's question goes on standing.
     pub keeps_read_back: bool,
+    /// The last order's goods are being looked for, to order them again.
+    pub repeating: bool,
+    /// What can be done was told to a caller who wanted nothing.
+    pub offered_once: bool,
+    /// What the caller asked last, for "а в Казань?".
+    pub topic: Option<Topic>,
+    /// What delivery to a city costs and takes, as the store has just told: city, cost, days.
+    pub quote: Option<(String, String, String)>,
     /// The line whose goods are being searched.
     pub searching: Option<usize>,
     /// Turns in a row of which nothing was understood.
@@ -138,6 +146,10 @@ pub struct Turn {
     pub understood: bool,
     /// Something wanted was said or changed.
     pub progressed: bool,
+    /// Almost every word was explained.
+    pub whole: bool,
+    /// A question of the caller was answered.
+    pub answered: bool,
     pub affirmed: bool,
     pub denied: bool,
     pub person: bool,
@@ -165,6 +177,8 @@ pub struct Turn {
     pub city: Option<String>,
     /// Sentences that answer what was said, before anything else is.
     pub say: Vec<String>,
+    /// What came of it at the store; left out where the whole order is read next.
+    pub news: Vec<String>,
     /// The tool whose result came.
     pub tool: Option<ToolName>,
     /// Why it failed: its code and a sentence that may be said.
@@ -179,11 +193,13 @@ pub struct View<'a> {
     pub language: Language,
     pub shop: &'a Shop,
     pub messages: &'a Messages,
-    /// Every product found in this call; a tool's `product_ref` counts from 1 here.
+    /// The products found in this call.
     pub products: &'a [Product],
     /// Which of them the last search found, by their `product_ref`.
     pub found: &'a [u32],
-    /// The pick-up points of this call; `pickup_point_ref` counts from 1 here.
+    /// The `product_ref` of the first product and the `pickup_point_ref` of the first point; the others count on from them.
+    pub first_refs: (u32, u32),
+    /// The pick-up points told in this call.
     pub points: &'a [PickupPoint],
     pub orders: &'a [OrderSummary],
     pub draft: Option<&'a Order>,
@@ -224,7 +240,14 @@ impl<'a> View<'a> {
 
     /// The reference of a product that was found in this call.
     pub(super) fn product_ref(&self, id: Uuid) -> Option<usize> {
-        self.products.iter().position(|p| p.id == id).map(|at| at + 1)
+        let at = self.products.iter().position(|p| p.id == id)?;
+        Some(at + usize::try_from(self.first_refs.0).ok()?)
+    }
+
+    /// The reference of a pick-up point that was told in this call.
+    pub(super) fn point_ref(&self, id: Uuid) -> Option<usize> {
+        let at = self.points.iter().position(|point| point.id == id)?;
+        Some(at + usize::try_from(self.first_refs.1).ok()?)
     }
 
     pub(super) fn can(&self, tool: ToolName) -> bool {

@@ -16,6 +16,14 @@ impl State {
         let told: Vec<Product> = self.told.iter().filter_map(|id| view.product(*id)).cloned().collect();
         let line = self.line().and_then(|line| line.product).and_then(|id| view.product(id)).cloned();
         let listed = matches!(self.question(), Some(Question::Point));
+        if let Ok(key) = text.trim().parse::<u32>()
+            && text.trim().len() <= 2
+            && self.keyed(key, view)
+        {
+            self.turn.understood = true;
+            self.turn.progressed = true;
+            return;
+        }
         let context = Context {
             language: view.language,
             shop: view.shop,
@@ -26,7 +34,54 @@ impl State {
             ordering: self.is_busy(view),
         };
         let understood = understand(text, &context);
+        let mut understood = understood;
+        // "Delivery to Boston, twelve Main Street" asks no price.
+        if understood.any(|act| matches!(act, Act::Address { .. })) {
+            let asks = |act: &Act| matches!(act, Act::Ask { topic: super::act::Topic::DeliveryTerms });
+            understood.acts.retain(|act| !asks(act));
+        }
         self.take(&understood, view);
+    }
+
+    /// A number alone, as the keypad gives it: what it means follows from what was asked. True where it means something
+    /// else than it does in words.
+    fn keyed(&mut self, key: u32, view: &View<'_>) -> bool {
+        let yes = match key {
+            1 => true,
+            2 => false,
+            _ => key == 3 && self.is_asked(&Question::Payment),
+        };
+        if key == 0 || key > 3 && !self.is_asked(&Question::Choice) {
+            return false;
+        }
+        match self.question().cloned() {
+            Some(Question::Choice | Question::Point | Question::WhichOrder) => {
+                let asked = self.question().cloned();
+                self.choose(&Choice::Nth(key), asked.as_ref(), view);
+            }
+            Some(Question::Method) if key < 3 => {
+                self.method(if yes { Method::Delivery } else { Method::Pickup });
+            }
+            Some(Question::Payment) => {
+                use crate::orders::PaymentMethod;
+                self.payment = Some(match key {
+                    1 => PaymentMethod::CashOnDelivery,
+                    2 => PaymentMethod::CardOnDelivery,
+                    _ => PaymentMethod::Online,
+                });
+            }
+            Some(question @ (Question::OrderIt | Question::Person | Question::Retry)) if key < 3 => {
+                (self.turn.affirmed, self.turn.denied) = (yes, !yes);
+                self.answer(Some(&question), &Understood::default(), view);
+                if question != Question::OrderIt {
+                    self.turn.understood = true;
+                    // Not progress of the order: the offer is answered by its own rule.
+                    return self.turn.answered;
+                }
+            }
+            _ => return false,
+        }
+        true
     }
 
     /// Applies all acts of an utterance, in their order.
@@ -34,6 +89,7 @@ impl State {
         let known = understood.acts.iter().any(|act| !says_only_unknown(act));
         self.turn.understood |=
             known && (understood.coverage_permille() >= SURE || understood.acts.len() > 1);
+        self.turn.whole = understood.coverage_permille() >= WHOLE;
         self.turn.affirmed |= understood.any(|act| matches!(act, Act::Affirm));
         self.turn.denied |= understood.any(|act| matches!(act, Act::Deny));
         let before = (
@@ -67,6 +123,12 @@ impl State {
     }
 
     fn take_one(&mut self, act: &Act, asked: Option<&Question>, view: &View<'_>) {
+        if let Act::Address { part } = act
+            && asked == Some(&Question::Point)
+            && self.point_by(part, view)
+        {
+            return;
+        }
         let turn = &mut self.turn;
         match act {
             Act::Goods { .. } | Act::Affirm | Act::Deny => {}
@@ -78,6 +140,21 @@ impl State {
             Act::City { city } => {
                 // "Сколько стоит доставка в Казань?" chooses no city yet.
                 self.turn.city = Some(city.clone());
+                let served = &view.shop.profile.cities;
+                let fold = crate::language::text::fold;
+                if !served.is_empty() && !served.iter().any(|own| fold(&own.name) == fold(city)) {
+                    self.turn.say.push(view.messages.say("no-city", view.language, &[]));
+                    self.turn.understood = true;
+                    self.turn.city = None;
+                    return;
+                }
+                if self.topic == Some(super::act::Topic::DeliveryTerms)
+                    && !self.turn.topics.contains(&super::act::Topic::DeliveryTerms)
+                    && view.draft.is_none()
+                {
+                    // "А в Казань?"
+                    self.turn.topics.push(super::act::Topic::DeliveryTerms);
+                }
                 self.city(city);
             }
             Act::Address { part } => self.address(part),
@@ -88,7 +165,7 @@ impl State {
                 self.name_done = true;
             }
             Act::Withhold => self.withhold(asked),
-            Act::Phone { .. } => {}
+            Act::Phone { .. } | Act::Code { .. } => {}
             Act::Extra { slot, value } => {
                 self.extras.insert(slot.clone(), value.clone());
             }
@@ -97,7 +174,18 @@ impl State {
                 self.ordering = true;
                 self.lines.iter_mut().for_each(|line| line.wanted = true);
             }
-            Act::Ask { topic } => turn.topics.push(topic.clone()),
+            Act::Ask { topic } => {
+                // "А где можно забрать?" in an order.
+                if *topic == super::act::Topic::Points
+                    && self.hand_over.method.is_none()
+                    && view.draft.is_some()
+                {
+                    self.hand_over.method = Some(Method::Pickup);
+                    turn.progressed = true;
+                }
+                turn.topics.push(topic.clone());
+                self.topic = Some(topic.clone());
+            }
             Act::Status { number } => turn.status = Some(number.clone()),
             Act::Cancel => turn.cancel = true,
             Act::ChangePlaced { .. } => turn.change_placed = true,
@@ -176,6 +264,13 @@ impl State {
     fn goods(&mut self, goods: &Goods, first: bool, view: &View<'_>) {
         let mut what = goods.what.clone();
         self.same_as_before(&mut what, view);
+        // "А ещё дешевле?" is of what is being spoken of, not besides it.
+        let only_price = what.with.is_empty() && what.without.is_empty() && what.unknown.is_empty();
+        let goods = &if goods.mode == Mode::Add && only_price && what.extreme.is_some() {
+            Goods { mode: Mode::Mention, ..goods.clone() }
+        } else {
+            goods.clone()
+        };
         let inquires = goods.mode == Mode::Inquire;
         self.ordering |= matches!(goods.mode, Mode::Want | Mode::Add | Mode::Replace);
         if first && goods.mode != Mode::Add && self.choose_told(&what, goods, view) {
@@ -350,9 +445,15 @@ impl State {
                     }
                     _ => place(told.len()).and_then(|at| told.get(at)).map(|p| p.id),
                 };
-                match picked {
-                    Some(id) => self.pick(id),
-                    None => self.turn.chose = Some(choice.clone()),
+                match (picked, choice) {
+                    (Some(id), _) => self.pick(id),
+                    // "Какой вариант?" "Четыре." There are not as many: so many pieces are meant.
+                    (None, Choice::Nth(n))
+                        if usize::try_from(*n).is_ok_and(|n| n > told.len()) && !told.is_empty() =>
+                    {
+                        self.amount(Amount::Exactly(*n), None, view);
+                    }
+                    (None, _) => self.turn.chose = Some(choice.clone()),
                 }
             }
         }
@@ -479,6 +580,22 @@ impl State {
         self.hand_over.point = None;
     }
 
+    /// "На Ленина": the pick-up point on that street.
+    fn point_by(&mut self, part: &AddressPart, view: &View<'_>) -> bool {
+        let Some(street) = &part.street else { return false };
+        let said: Vec<String> =
+            crate::language::text::words(street).into_iter().skip_while(|w| w == "улица").collect();
+        let here = self.points_here(view);
+        let mut fitting = here.iter().filter(|point| {
+            let own = crate::language::text::words(&format!("{} {}", point.name, point.address));
+            said.iter().all(|word| own.contains(word))
+        });
+        let Some(point) = fitting.next().filter(|_| fitting.next().is_none()) else { return false };
+        self.hand_over.point = Some(point.id);
+        self.hand_over.method = Some(Method::Pickup);
+        true
+    }
+
     /// Something is to be different, and it was not said how: it is asked for again.
     fn change(&mut self, target: Target) {
         let said = self.turn.progressed;
@@ -521,6 +638,8 @@ impl State {
 
 /// Of an utterance with a single act, so much has to be explained for it to count.
 const SURE: u16 = 350;
+/// From here on nothing that matters is left over.
+const WHOLE: u16 = 750;
 
 fn says_only_unknown(act: &Act) -> bool {
     matches!(act, Act::Goods { goods }
@@ -556,6 +675,32 @@ fn describes(line: &Line, what: &Description, view: &View<'_>) -> bool {
             .iter()
             .any(|t| line.what.with.iter().any(|own| own.key == t.key && own.value == t.value)),
     }
+}
+
+/// The lines of an order as the store sums it up ("Нокиан зимняя 205/55 R16 × 4, Мишлен × 2"), as far as the catalogue has
+/// its goods.
+pub(super) fn lines_of(summary: &str, view: &View<'_>) -> Vec<Line> {
+    let known: Vec<&Product> = view.products.iter().chain(&view.shop.products).collect();
+    let mut lines: Vec<(usize, Line)> = Vec::new();
+    for product in known {
+        let Some(at) = summary
+            .find(&format!("{}, ", product.name))
+            .or_else(|| summary.find(&format!("{} × ", product.name)))
+        else {
+            continue;
+        };
+        let rest = &summary[at + product.name.len()..];
+        let digits: String =
+            rest.chars().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+        let words =
+            crate::language::numbers(rest.split([';', '.']).next().unwrap_or_default(), view.language);
+        let quantity = digits.parse().ok().or_else(|| words.first().and_then(|n| u32::try_from(*n).ok()));
+        if !lines.iter().any(|(_, line)| line.product == Some(product.id)) {
+            lines.push((at, Line { product: Some(product.id), quantity, wanted: true, ..Line::default() }));
+        }
+    }
+    lines.sort_by_key(|(at, _)| *at);
+    lines.into_iter().map(|(_, line)| line).collect()
 }
 
 /// Takes over what a later sentence says: of one attribute the last value counts.

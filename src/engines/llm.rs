@@ -8,7 +8,6 @@ mod breaker;
 pub mod fallback;
 pub mod openai;
 pub mod rules;
-//pub mod mind;
 
 /// `[thinking]`
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -16,6 +15,8 @@ pub mod rules;
 pub struct Settings {
     /// Which engine thinks: `rules` (default, built in) or `openai` (a server, with the rules behind it).
     pub engine: Engine,
+    /// `[thinking.rules]`: the shop's own files, for the rules and for what takes over from a model.
+    pub rules: rules::Settings,
     /// `[thinking.openai]`, read when it is the engine.
     pub openai: openai::Settings,
 }
@@ -34,10 +35,11 @@ pub enum Engine {
 impl Settings {
     /// What is wrong with these settings, one sentence each.
     pub fn problems(&self) -> Vec<String> {
-        match self.engine {
-            Engine::Rules => Vec::new(),
-            Engine::OpenAi => self.openai.problems("openai"),
+        let mut problems = self.rules.problems();
+        if self.engine == Engine::OpenAi {
+            problems.extend(self.openai.problems("openai"));
         }
+        problems
     }
 }
 

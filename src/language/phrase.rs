@@ -57,6 +57,10 @@ pub(super) fn tiles(words: &[String], cores: &[&str], fillers: &[&str]) -> bool 
 /// Where a pattern may end if it stands at this word: `(a)` may be left out, `a|b` is either,
 /// `[a b|c]` holds choices of several words, `stem*` is any word that begins so.
 fn ends_of(words: &[String], at: usize, pattern: &str) -> Vec<usize> {
+    if !pattern.contains(['(', '[', '|', '*']) {
+        // A phrase as it is said, as most are: as a rule it does not stand here, and that costs no memory.
+        return matches_at(words, at, pattern).into_iter().collect();
+    }
     let mut ends = vec![at];
     for part in parts(pattern) {
         let optional = part.starts_with('(');
@@ -116,6 +120,10 @@ fn matches_at(words: &[String], at: usize, phrase: &str) -> Option<usize> {
     let mut end = at;
     for part in phrase.split(' ') {
         let word = words.get(end)?;
+        let begins = |text: &str| text.as_bytes().first().copied();
+        if begins(word) != begins(part) && ![begins(word), begins(part)].contains(&Some(b'\'')) {
+            return None;
+        }
         if !word.chars().filter(|c| *c != '\'').eq(part.chars().filter(|c| *c != '\'')) {
             return None;
         }

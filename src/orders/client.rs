@@ -16,8 +16,8 @@ use uuid::Uuid;
 
 use crate::ids::CallId;
 use crate::orders::{
-    ActionOutcome, ActionRequest, Confirmation, Delivery, Order, OrderAction, OrderStatus, ProblemCode,
-    Product, Rejection, Unavailable,
+    ActionOutcome, ActionRequest, Confirmation, Delivery, DeliveryQuote, Order, OrderAction, OrderStatus,
+    ProblemCode, Product, Rejection, Unavailable,
 };
 use crate::telemetry::figures::{STORE_ATTEMPTS_TOTAL, STORE_BREAKER, STORE_SECONDS};
 
@@ -31,7 +31,7 @@ mod settings;
 
 pub use breaker::BreakerState;
 pub use exchange::{Attempt, AttemptEnd, Loss, StoreRequest, StoreResponse, Transport};
-pub use forms::{DeliveryQuote, FormError};
+pub use forms::FormError;
 pub use http::{ClientError, Http};
 pub use settings::{Idempotency, Settings};
 
@@ -163,6 +163,27 @@ impl<T: Transport> StoreClient<T> {
         Ok(forms::products(&body, self.settings.currency)?)
     }
 
+    /// `GET /products`, page by page: the whole catalogue, at most [`requests::CATALOGUE`] products of it.
+    ///
+    /// # Errors
+    /// [`StoreError`], of the first page that cannot be read.
+    pub async fn catalogue(&self, deadline: Instant) -> Result<Vec<Product>, StoreError> {
+        let mut all: Vec<Product> = Vec::new();
+        let mut cursor: Option<String> = None;
+        loop {
+            let body = self.get(&requests::page(cursor.as_deref()), deadline, &mut |_| ()).await?;
+            let (products, next) = forms::products_page(&body, self.settings.currency)?;
+            let found = products.len();
+            all.extend(products);
+            // A store that gives the same page for ever is read no further than its own number of pages.
+            if found == 0 || next.is_none() || next == cursor || all.len() >= requests::CATALOGUE {
+                all.truncate(requests::CATALOGUE);
+                return Ok(all);
+            }
+            cursor = next;
+        }
+    }
+
     /// `GET /delivery/calculate`: what this delivery of this order would cost.
     ///
     /// # Errors
@@ -210,6 +231,11 @@ impl<T: Transport> StoreClient<T> {
             OrderAction::PickupPoints { .. } => {
                 ActionOutcome::PickupPoints { points: forms::pickup_points(&body)? }
             }
+            OrderAction::DeliveryQuote { city } => {
+                let quote = forms::quote(&body, currency)?;
+                let city = if quote.city.is_empty() { city.clone() } else { quote.city.clone() };
+                ActionOutcome::Quoted { quote: DeliveryQuote { city, ..quote } }
+            }
             _ => ActionOutcome::Details { order: forms::order(&body, currency)? },
         })
     }
@@ -232,7 +258,8 @@ impl<T: Transport> StoreClient<T> {
             return unsupported();
         }
         // What was read back and nothing else: a change that arrives late must not be agreed to.
-        request.version = asked.evidence.as_ref().map(|evidence| evidence.order_version).filter(|v| *v > 0);
+        let agreed = asked.evidence.as_ref().map(|evidence| evidence.order_version).filter(|v| *v > 0);
+        request.version = agreed.or(request.version);
         // A mutation is never the probe of a half-open breaker, so a read goes before it.
         if self.breaker.state() == BreakerState::HalfOpen {
             let probe = match order_of(action) {
@@ -407,5 +434,7 @@ fn confirmed(order: Order) -> Option<Confirmation> {
 mod check_tests;
 #[cfg(test)]
 mod http_tests;
+#[cfg(test)]
+mod lines_tests;
 #[cfg(test)]
 mod tests;

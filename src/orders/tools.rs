@@ -21,6 +21,7 @@ pub use definition::{ToolDefinition, definition};
 pub enum ToolName {
     GetOrderStatus,
     FindProducts,
+    GetDeliveryTerms,
     CreateOrderDraft,
     UpdateOrderDelivery,
     ConfirmOrder,
@@ -30,10 +31,11 @@ pub enum ToolName {
 
 impl ToolName {
     /// Every tool, in the order in which a model is shown them.
-    pub const fn all() -> [Self; 7] {
+    pub const fn all() -> [Self; 8] {
         [
             Self::GetOrderStatus,
             Self::FindProducts,
+            Self::GetDeliveryTerms,
             Self::CreateOrderDraft,
             Self::UpdateOrderDelivery,
             Self::ConfirmOrder,
@@ -47,6 +49,7 @@ impl ToolName {
         match self {
             Self::GetOrderStatus => "get_order_status",
             Self::FindProducts => "find_products",
+            Self::GetDeliveryTerms => "get_delivery_terms",
             Self::CreateOrderDraft => "create_order_draft",
             Self::UpdateOrderDelivery => "update_order_delivery",
             Self::ConfirmOrder => "confirm_order",
@@ -86,7 +89,7 @@ pub enum OrderScope {
 /// A line that a model wants drafted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestedItem {
-    /// From 1: the place in the last product list of this call.
+    /// From 1: the reference that a search of this call gave the product, and that it keeps.
     pub product_ref: u32,
     /// 1 to 99.
     pub quantity: u32,
@@ -97,7 +100,7 @@ pub struct RequestedItem {
 pub enum RequestedDelivery {
     /// To the door.
     Delivery { city: Option<String>, address: Option<Pii<String>> },
-    /// Fetched; the reference counts from 1 in the last pick-up list of this call.
+    /// Fetched; the reference is from 1, as a list of this call gave it.
     Pickup { city: Option<String>, pickup_point_ref: Option<u32> },
 }
 
@@ -106,6 +109,7 @@ pub enum RequestedDelivery {
 pub enum ToolRequest {
     GetOrderStatus { order_number: Option<String>, which: Option<OrderScope> },
     FindProducts { query: String },
+    GetDeliveryTerms { city: String },
     CreateOrderDraft { items: Vec<RequestedItem>, customer_name: Option<Pii<String>> },
     UpdateOrderDelivery { delivery: RequestedDelivery },
     ConfirmOrder { payment_method: PaymentMethod, customer_name: Option<Pii<String>> },
@@ -119,6 +123,7 @@ impl ToolRequest {
         match self {
             Self::GetOrderStatus { .. } => ToolName::GetOrderStatus,
             Self::FindProducts { .. } => ToolName::FindProducts,
+            Self::GetDeliveryTerms { .. } => ToolName::GetDeliveryTerms,
             Self::CreateOrderDraft { .. } => ToolName::CreateOrderDraft,
             Self::UpdateOrderDelivery { .. } => ToolName::UpdateOrderDelivery,
             Self::ConfirmOrder { .. } => ToolName::ConfirmOrder,

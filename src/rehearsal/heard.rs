@@ -23,7 +23,7 @@ pub enum Happened {
     /// A milestone of the core.
     Note(Note),
     /// The shop was asked, and this was its answer.
-    Act(ActionRequest, ActionOutcome),
+    Act(Box<(ActionRequest, ActionOutcome)>),
     /// The call is over.
     End(End),
 }
@@ -99,7 +99,7 @@ impl Heard {
         let (before, part) = timeline.split_at(from);
         for moment in part {
             match &moment.what {
-                Happened::Act(request, outcome) => heard.acts.push((request.clone(), outcome.clone())),
+                Happened::Act(act) => heard.acts.push((**act).clone()),
                 Happened::Note(Note::Saying { id, text }) => {
                     open.insert(*id, heard.utterances.len());
                     heard.utterances.push(Utterance { text: text.clone(), ms: 0, is_cut: false });

@@ -317,7 +317,7 @@ mod tests {
         let good = "> где мой заказ\nfrom: 1";
         assert!(parse(good).is_err());
         let text = "language: en\nfrom: +12025550143\n> four studded nokian winter tires 205 55 16 please\n\
-                    < 9490|nine thousand\n!< kama\ndraft: 4 x nokian-winter-studded-205-55-16\nno order\n\
+                    < 37960|the sun\n!< kama\ndraft: 4 x nokian-winter-studded-205-55-16\nno order\n\
                     < the moon\n";
         let outcome = parse(text).expect("a script").play(false);
         let failed: Vec<usize> = outcome.failures.iter().map(|failure| failure.line).collect();

@@ -201,12 +201,13 @@ impl Shop {
             OrderAction::PickupPoints { city } => {
                 ActionOutcome::PickupPoints { points: self.catalogue.pickup_points(city.as_deref()) }
             }
+            OrderAction::DeliveryQuote { city } => ActionOutcome::Quoted { quote: self.quote(city)? },
             OrderAction::CreateDraft { lines, phone, name } => {
                 let name = name.as_ref().map(Pii::reveal).map(String::as_str);
                 ActionOutcome::Drafted { order: self.create(lines, phone, name, now)? }
             }
-            OrderAction::ChangeLines { order_id, lines } => {
-                ActionOutcome::LinesChanged { order: self.change_lines(*order_id, lines)? }
+            OrderAction::ChangeLines { order_id, lines, version } => {
+                ActionOutcome::LinesChanged { order: self.change_lines(*order_id, *version, lines)? }
             }
             OrderAction::SetDelivery { order_id, delivery } => {
                 ActionOutcome::DeliverySet { order: self.set_delivery(*order_id, delivery)? }

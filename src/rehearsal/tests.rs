@@ -56,11 +56,11 @@ fn silence_is_asked_about_and_a_pause_within_a_sentence_is_a_pause() {
     assert!(call.wait(12_000).text().contains("слышите"));
     let before = call.timeline().len();
     call.say("мне нужны … зимние шины");
-    let turns = call.timeline()[before..].iter().filter_map(|moment| match &moment.what {
+    let mut turns = call.timeline()[before..].iter().filter_map(|moment| match &moment.what {
         Happened::Note(Note::Understood { text, .. }) => Some(text.as_str()),
         _ => None,
     });
-    assert!(turns.last().is_some_and(|text| text.ends_with("зимние шины")));
+    assert!(turns.next_back().is_some_and(|text| text.ends_with("зимние шины")));
 }
 
 #[test]

@@ -19,18 +19,23 @@ pub fn transcript(moments: &[Moment], verbose: bool) -> String {
                 continue;
             }
             Happened::Note(Note::Said { id, cut, .. }) => {
-                if let Some((_, text)) = agent.iter_mut().find(|(of, _)| of == id)
-                    && *cut
-                {
-                    text.push_str(" —");
+                if !cut {
+                    continue;
                 }
-                continue;
+                match agent.iter_mut().find(|(of, _)| of == id) {
+                    Some((_, text)) => {
+                        text.push_str(" —");
+                        continue;
+                    }
+                    // It was shown with what came before.
+                    None => "< —".to_owned(),
+                }
             }
             Happened::Caller(words) => format!("> {words}"),
             Happened::Key(key) => format!("> key {key}"),
             Happened::End(end) => format!("= {}", ended(end)),
-            Happened::Act(request, outcome) if verbose => {
-                format!("  shop {}: {}", json(&request.action), brief(outcome))
+            Happened::Act(act) if verbose => {
+                format!("  shop {}: {}", json(&act.0.action), brief(&act.1))
             }
             Happened::Note(Note::Called { tool, arguments }) if verbose => {
                 format!("  tool {tool} {arguments}")

@@ -63,19 +63,21 @@ pub(crate) enum Role {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) enum Action {
     Create,
+    Lines,
     Delivery,
     Confirm,
     Cancel,
 }
 
-pub(crate) const ACTIONS: [Action; 4] = [Action::Create, Action::Delivery, Action::Confirm, Action::Cancel];
+pub(crate) const ACTIONS: [Action; 5] =
+    [Action::Create, Action::Lines, Action::Delivery, Action::Confirm, Action::Cancel];
 
 impl Action {
     /// Its place among the changes of its scene, from 1.
     pub(crate) fn place(self) -> u32 {
         match self {
             Self::Create => 1,
-            Self::Delivery | Self::Cancel => 2,
+            Self::Lines | Self::Delivery | Self::Cancel => 2,
             Self::Confirm => 3,
         }
     }
@@ -83,6 +85,7 @@ impl Action {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
+            Self::Lines => "lines",
             Self::Delivery => "delivery",
             Self::Confirm => "confirm",
             Self::Cancel => "cancel",
@@ -276,6 +279,15 @@ impl<'a> Call<'a> {
         }
     }
 
+    pub(crate) async fn change_lines(&mut self, order: &Order) -> Option<Order> {
+        let lines = vec![DraftLine { product_id: self.product, quantity: 2 }];
+        let change = OrderAction::ChangeLines { order_id: order.id, version: order.version, lines };
+        match self.act(change, None).await {
+            ActionOutcome::LinesChanged { order } => Some(order),
+            _ => None,
+        }
+    }
+
     pub(crate) async fn deliver(&mut self, order: &Order) -> Option<Order> {
         let address = orderline::ids::Pii::new("улица Ленина, дом 5".to_owned());
         let delivery = Delivery::Delivery { city: "Москва".to_owned(), address };
@@ -353,6 +365,7 @@ async fn scene(server: &Server, script: &Script, target: Target, phone: PhoneNum
     let acting = async {
         match target.action {
             Action::Create => drop(call.create().await),
+            Action::Lines => drop(call.change_lines(order.as_ref().unwrap()).await),
             Action::Delivery => drop(call.deliver(order.as_ref().unwrap()).await),
             Action::Confirm => drop(call.confirm(order.as_ref().unwrap()).await),
             Action::Cancel => drop(call.cancel(order.as_ref().unwrap()).await),
@@ -400,7 +413,11 @@ pub(crate) async fn whole_call(server: &Server, product: Uuid, turn: u32, pause:
             call.cancel(&order).await;
         } else if let Some(order) = call.deliver(&order).await {
             match turn % 4 {
-                1 => drop(call.confirm(&order).await),
+                1 => {
+                    if let Some(order) = call.change_lines(&order).await {
+                        call.confirm(&order).await;
+                    }
+                }
                 2 => {
                     call.confirm(&order).await;
                     tokio::time::sleep(pause).await;

@@ -25,7 +25,7 @@ pub(crate) async fn broken(pool: &PgPool, calls: &[Uuid], said: &[Said]) -> Vec<
 async fn untrue(pool: &PgPool, said: &Said) -> Option<String> {
     let Said { call, request, key, outcome } = said;
     match outcome.as_str() {
-        "drafted" | "delivery_set" | "confirmed" | "cancelled" | "rejected" => {
+        "drafted" | "lines_changed" | "delivery_set" | "confirmed" | "cancelled" | "rejected" => {
             let written: bool = sqlx::query_scalar(
                 "SELECT EXISTS (SELECT FROM audit.entries WHERE call_id = $1 AND request = $2 AND kind = 'outcome'
                                    AND body ->> 'outcome' = $3)",

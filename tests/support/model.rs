@@ -184,7 +184,7 @@ pub(crate) const DELIVER: &str =
 pub(crate) const CONFIRM: &str = r#"{"payment_method": "card_on_delivery"}"#;
 
 /// Four at 8990, in kopecks.
-pub(crate) const GOODS: i64 = 4 * 8990 * 100;
+const GOODS: i64 = 4 * 8990 * 100;
 /// With 390 for the delivery.
 pub(crate) const TOTAL: i64 = GOODS + 390 * 100;
 

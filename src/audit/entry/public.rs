@@ -21,6 +21,7 @@ pub(super) fn order_id(action: &OrderAction) -> Option<Uuid> {
         OrderAction::SearchOrders { .. }
         | OrderAction::FindProducts { .. }
         | OrderAction::CreateDraft { .. }
+        | OrderAction::DeliveryQuote { .. }
         | OrderAction::PickupPoints { .. } => None,
     }
 }
@@ -39,8 +40,11 @@ pub(super) fn arguments(action: &OrderAction) -> Value {
             "phone": phone.to_string(),
             "name_given": name.is_some(),
         }),
-        OrderAction::ChangeLines { lines, .. } => json!({ "lines": lines_of(lines) }),
+        OrderAction::ChangeLines { version, lines, .. } => {
+            json!({ "version": version, "lines": lines_of(lines) })
+        }
         OrderAction::PickupPoints { city } => json!({ "city": city.as_deref().map(scrubbed) }),
+        OrderAction::DeliveryQuote { city } => json!({ "city": scrubbed(city) }),
         OrderAction::SetDelivery { delivery, .. } => json!({ "delivery": delivery_of(delivery) }),
         OrderAction::Confirm { payment, name, .. } => {
             json!({ "payment": payment, "name_given": name.is_some() })
@@ -87,6 +91,11 @@ pub(crate) fn outcome(outcome: &ActionOutcome) -> Value {
         ActionOutcome::PickupPoints { points } => json!({
             "outcome": "pickup_points",
             "points": points.iter().map(|point| point.id).collect::<Vec<_>>(),
+        }),
+        ActionOutcome::Quoted { quote } => json!({
+            "outcome": "quoted",
+            "cost": money(quote.cost),
+            "days": [quote.days_min, quote.days_max],
         }),
         ActionOutcome::Drafted { order } => json!({ "outcome": "drafted", "order": order_of(order) }),
         ActionOutcome::LinesChanged { order } => {
@@ -144,6 +153,7 @@ pub(super) fn columns(entry: &mut Entry, outcome: &ActionOutcome) {
         ActionOutcome::Orders { .. }
         | ActionOutcome::Products { .. }
         | ActionOutcome::PickupPoints { .. }
+        | ActionOutcome::Quoted { .. }
         | ActionOutcome::Unknown
         | ActionOutcome::Unavailable { .. } => {}
     }

@@ -37,7 +37,11 @@ fn actions() -> Vec<OrderAction> {
             phone: phone(),
             name: name.clone(),
         },
-        OrderAction::ChangeLines { order_id: id, lines: vec![DraftLine { product_id: id, quantity: 6 }] },
+        OrderAction::ChangeLines {
+            order_id: id,
+            version: 2,
+            lines: vec![DraftLine { product_id: id, quantity: 6 }],
+        },
         OrderAction::PickupPoints { city: Some("Минск".to_owned()) },
         OrderAction::SetDelivery {
             order_id: id,
@@ -139,7 +143,7 @@ fn a_tyre_size_stays_readable_where_a_telephone_number_does_not() {
 #[test]
 fn an_outcome_puts_order_and_problem_into_their_columns() {
     let request = request(actions().pop().unwrap());
-    let entry = Entry::outcome(&request, &outcomes()[4], 7).with_http_status(409);
+    let entry = Entry::outcome(&request, &outcomes()[5], 7).with_http_status(409);
     assert_eq!(entry.problem.as_deref(), Some("already-confirmed"));
     assert_eq!(entry.order_number.as_deref(), Some("ORD-20260214-017"));
     assert_eq!((entry.http_status, entry.offset_ms), (Some(409), 7));

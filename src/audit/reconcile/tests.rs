@@ -330,7 +330,11 @@ async fn a_cancellation_a_delivery_and_other_lines_are_sent_again() {
     for action in [
         OrderAction::Cancel { order_id, reason: String::new() },
         OrderAction::SetDelivery { order_id, delivery },
-        OrderAction::ChangeLines { order_id, lines: vec![DraftLine { product_id: order_id, quantity: 2 }] },
+        OrderAction::ChangeLines {
+            order_id,
+            version: 2,
+            lines: vec![DraftLine { product_id: order_id, quantity: 2 }],
+        },
     ] {
         let (summary, asked, kinds) =
             after_a_crash(action.clone(), 1, vec![ActionOutcome::Cancelled { order_id }]).await;

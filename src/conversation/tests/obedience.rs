@@ -92,11 +92,20 @@ fn is_within_policy(stage: &Stage, line: &str) {
                     assert!((1..=99).contains(&drafted.quantity), "{line}");
                 }
             }
+            OrderAction::ChangeLines { order_id, lines, .. } => {
+                assert_eq!(*order_id, order(1).id, "only this call's own draft: {line}");
+                for drafted in lines {
+                    assert!(products.contains(&drafted.product_id), "{line}");
+                    assert!((1..=99).contains(&drafted.quantity), "{line}");
+                }
+            }
             OrderAction::SetDelivery { order_id, .. } | OrderAction::Cancel { order_id, .. } => {
                 assert_eq!(*order_id, order(1).id, "only this call's own draft: {line}");
             }
             OrderAction::Confirm { .. } => panic!("nobody agreed to anything: {line}"),
-            OrderAction::FindProducts { .. } | OrderAction::PickupPoints { .. } => {}
+            OrderAction::FindProducts { .. }
+            | OrderAction::DeliveryQuote { .. }
+            | OrderAction::PickupPoints { .. } => {}
             OrderAction::OrderDetails { .. } => panic!("no tool asks for it: {line}"),
         }
     }
@@ -196,6 +205,7 @@ fn who_is_not_known_has_no_orders_and_whose_number_is_presented_has_their_own() 
     let known = [
         "get_order_status",
         "find_products",
+        "get_delivery_terms",
         "create_order_draft",
         "update_order_delivery",
         "confirm_order",

@@ -1,110 +1,106 @@
 //! The built-in thinker: it takes orders and tells where they are by rules alone, in Russian and English, with no network
 //! and no model. It answers at once, and takes over in the middle of a call when a model fails.
 //!
-//! It has no memory. Each time it reads the call's history and facts (`State`), hears what the caller last said
-//! (`Heard`), and decides on one sentence or one tool call ([`decide`]): whatever is wanted is collected
-//! from all that the caller has said, in whatever order, and the one next thing that is missing is asked for. What a shop
-//! sells it learns from the shop ([`Lexicon`]) and from what was found.
+//! Everything is [`crate::dialogue`]'s: this file brings it the call's facts and history, and carries its decision away. The
+//! state is the core's; each thought takes it from the request and gives back the next one.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::CancellationToken;
 
 use crate::conversation::Input;
-use crate::conversation::event::{Completion, Thought};
+use crate::conversation::event::{Completion, Message, Thought};
+use crate::dialogue::{self, Entry, Messages, Shop, View};
 use crate::engines::{Full, Inbox, Thinking};
-use crate::orders::ToolName;
 
-mod address;
-mod figures;
-mod heard;
-mod intent;
-mod lexicon;
-mod phrases;
-mod places;
-mod plan;
-mod reply;
-mod state;
-mod vocabulary;
-mod wish;
+mod settings;
 
-pub use lexicon::Lexicon;
-use state::State;
-
-/// What the rules say and do.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Decision {
-    /// To be said, numbers already in words.
-    pub say: Option<String>,
-    /// A tool to be called, with its arguments.
-    pub call: Option<(ToolName, serde_json::Value)>,
-}
-
-impl Decision {
-    fn say(text: impl Into<String>) -> Self {
-        Self { say: Some(text.into()), call: None }
-    }
-
-    fn call(tool: ToolName, arguments: serde_json::Value) -> Self {
-        Self { say: None, call: Some((tool, arguments)) }
-    }
-
-    /// With this said before all else.
-    fn after(mut self, before: &str) -> Self {
-        if !before.is_empty() {
-            self.say = Some(match self.say.take() {
-                Some(say) => format!("{before} {say}"),
-                None => before.to_owned(),
-            });
-        }
-        self
-    }
-}
-
-/// What to say or do next. The same request always gives the same answer.
-pub fn decide(request: &Completion, lexicon: &Lexicon) -> Decision {
-    let state = State::of(request, lexicon);
-    let mut decision = reply::decide(state);
-    if let Some(say) = &mut decision.say {
-        *say = crate::language::spoken(say, request.language);
-    }
-    decision
-}
+pub use settings::Settings;
 
 /// The rules as an engine.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct Rules {
-    lexicon: Arc<Lexicon>,
+    /// What is known of the shop's goods; replaced whole when its catalogue is read again.
+    shop: RwLock<Arc<Shop>>,
+    messages: Messages,
 }
 
 impl Rules {
-    /// Rules that know the shop's words. An empty lexicon works: words are then known from what was found.
-    pub fn new(lexicon: Arc<Lexicon>) -> Self {
-        Self { lexicon }
+    /// Rules that know this shop. An empty one works: words are then known from what was found.
+    pub fn new(shop: Arc<Shop>, messages: Messages) -> Self {
+        Self { shop: RwLock::new(shop), messages }
     }
 
-    /// The whole answer at once, in the pieces that an engine gives it in; the last is [`Thought::Done`].
+    /// The catalogue as it is now.
+    pub fn learn(&self, shop: Shop) {
+        *self.shop.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(shop);
+    }
+
+    /// What is known of the shop.
+    pub fn shop(&self) -> Arc<Shop> {
+        Arc::clone(&self.shop.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What to say or do next. The same request always gives the same answer.
     pub fn think(&self, request: &Completion) -> Vec<Thought> {
-        let decision = decide(request, &self.lexicon);
-        let mut pieces: Vec<Thought> = Vec::with_capacity(3);
-        pieces.extend(decision.say.map(|text| Thought::Delta { text }));
-        pieces.extend(decision.call.map(|(tool, arguments)| Thought::ToolCall {
-            call_ref: format!("rules-{}", request.id),
-            tool: tool.as_str().to_owned(),
-            arguments: arguments.to_string(),
-        }));
-        pieces.push(Thought::Done);
-        pieces
+        think(request, &self.shop(), &self.messages)
+    }
+}
+
+/// What to say or do next, for this shop.
+pub fn think(request: &Completion, shop: &Shop, messages: &Messages) -> Vec<Thought> {
+    let briefing = &request.briefing;
+    let found: Vec<u32> = briefing.found_products().into_iter().map(|(reference, _)| reference).collect();
+    let history: Vec<Entry<'_>> = request.history.iter().map(entry).collect();
+    let view = View {
+        language: request.language,
+        shop,
+        messages,
+        products: &briefing.products,
+        found: &found,
+        first_refs: briefing.first_refs(),
+        points: &briefing.pickup_points,
+        orders: &briefing.orders,
+        draft: briefing.draft.as_ref(),
+        placed: briefing.placed.as_ref(),
+        identified: briefing.identified,
+        customer_name: briefing.customer_name.as_deref(),
+        today: briefing.today.unwrap_or_default(),
+        tools: &request.tools,
+        read_back: briefing.read_back,
+        history: &history,
+    };
+    let (state, decision) = dialogue::decide(&briefing.dialogue, &view);
+    let mut pieces = Vec::with_capacity(4);
+    if !decision.say.is_empty() {
+        pieces.push(Thought::Delta { text: decision.say });
+    }
+    pieces.push(Thought::State { state: Box::new(state) });
+    pieces.extend(decision.call.map(|(tool, arguments)| Thought::ToolCall {
+        call_ref: format!("rules-{}", request.id),
+        tool: tool.as_str().to_owned(),
+        arguments: arguments.to_string(),
+    }));
+    pieces.push(Thought::Done);
+    pieces
+}
+
+fn entry(message: &Message) -> Entry<'_> {
+    match message {
+        Message::Caller { text } => Entry::Caller(text),
+        Message::Agent { text } => Entry::Agent(text),
+        Message::ToolCall { tool, arguments, .. } => Entry::Called { tool, arguments },
+        Message::ToolResult { tool, content, .. } => Entry::Gave { tool, content },
+        Message::Note { text } => Entry::Note(text),
     }
 }
 
 impl Thinking for Rules {
     fn complete(&self, request: Completion, cancel: CancellationToken, inbox: Inbox) -> Result<(), Full> {
-        let pieces = self.think(&request);
         let id = request.id;
-        let mut pieces = pieces.into_iter().map(move |piece| Input::Completed { id, piece });
+        let mut pieces = self.think(&request).into_iter().map(move |piece| Input::Completed { id, piece });
         // The inbox has room as a rule; where it has none, the rest waits for it in a task of its own.
         while let Some(input) = pieces.next() {
             match inbox.try_send(input) {
@@ -133,6 +129,3 @@ impl Thinking for Rules {
         Ok(())
     }
 }
-
-#[cfg(test)]
-mod tests;

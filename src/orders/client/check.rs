@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::{Attempt, AttemptEnd, Idempotency, StoreClient, Transport};
 use crate::ids::{CallId, PhoneNumber, RequestId};
 use crate::orders::{
-    ActionOutcome, ActionRequest, Delivery, DraftLine, Order, OrderAction, OrderStatus, PickupPoint, Product,
+    ActionOutcome, ActionRequest, Delivery, DraftLine, Order, OrderAction, OrderStatus, PickupPoint,
+    ProblemCode, Product,
 };
 
 /// What the contract test found.
@@ -71,6 +72,7 @@ const DRAFT: &str = "a draft is made and told whole";
 const SAME_KEY: &str = "the same key does not act twice";
 const OTHER_BODY: &str = "a key of another request is refused";
 const DETAILS: &str = "the draft can be read back";
+const LINES: &str = "a draft's lines can be changed, and its delivery stays";
 const DELIVERY: &str = "delivery can be set and changes the version";
 const OTHERS: &str = "an order number does not open another customer's order";
 const CANCEL: &str = "a draft can be cancelled";
@@ -106,7 +108,7 @@ impl<T: Transport> Check<'_, T> {
         let points = self.points().await;
         let Some(product) = products.iter().find(|product| product.stock >= 2) else {
             let why = "expected a product with a stock of at least 2, found none";
-            for promise in [DRAFT, SAME_KEY, OTHER_BODY, DETAILS, DELIVERY, OTHERS, CANCEL] {
+            for promise in [DRAFT, SAME_KEY, OTHER_BODY, DETAILS, DELIVERY, LINES, OTHERS, CANCEL] {
                 self.note(promise, Verdict::Untried(why.to_owned()));
             }
             return;
@@ -120,6 +122,7 @@ impl<T: Transport> Check<'_, T> {
                 &told,
             );
             self.delivery(&order, points.first()).await;
+            self.lines(&order, product).await;
             let found = self.act(search(other, Some(order.order_number.clone())), None).await;
             let hidden = match &found {
                 ActionOutcome::Orders { orders } => orders.is_empty(),
@@ -170,7 +173,7 @@ impl<T: Transport> Check<'_, T> {
             &first,
         );
         let ActionOutcome::Drafted { order } = first else {
-            for promise in [SAME_KEY, OTHER_BODY, DETAILS, DELIVERY, OTHERS] {
+            for promise in [SAME_KEY, OTHER_BODY, DETAILS, DELIVERY, LINES, OTHERS] {
                 self.note(promise, Verdict::Untried("there is no draft".to_owned()));
             }
             return None;
@@ -210,6 +213,31 @@ impl<T: Transport> Check<'_, T> {
         let changed =
             matches!(&set, ActionOutcome::DeliverySet { order: after } if after.version != order.version);
         self.tell(DELIVERY, changed, &set);
+    }
+
+    /// A shop may be without it; then a change of the goods costs the caller their delivery, which is asked for again.
+    async fn lines(&mut self, order: &Order, product: &Product) {
+        let before = self.act(OrderAction::OrderDetails { order_id: order.id }, None).await;
+        let ActionOutcome::Details { order: before } = before else {
+            return self.note(LINES, Verdict::Untried("the draft could not be read".to_owned()));
+        };
+        let lines = vec![DraftLine { product_id: product.id, quantity: 2 }];
+        let change = OrderAction::ChangeLines { order_id: order.id, version: before.version, lines };
+        let changed = self.act(change, Some(Uuid::new_v4())).await;
+        let place = |order: &Order| order.delivery.as_ref().map(|terms| terms.delivery.clone());
+        let verdict = match &changed {
+            ActionOutcome::Rejected { rejection } if rejection.code == ProblemCode::Unsupported => {
+                Verdict::Untried("the shop has no such request: a new draft is made instead".to_owned())
+            }
+            ActionOutcome::LinesChanged { order }
+                if order.lines.iter().map(|line| line.quantity).sum::<u32>() == 2
+                    && place(order) == place(&before) =>
+            {
+                Verdict::Kept
+            }
+            other => broken(other),
+        };
+        self.note(LINES, verdict);
     }
 
     async fn cancel(&mut self, drafts: &[Uuid]) {

@@ -17,6 +17,7 @@ struct Small {
     ignores_keys: bool,
     tells_anybody: bool,
     never_cancels: bool,
+    cannot_change: bool,
     orders: Mutex<Vec<Value>>,
     /// Key, body, and which order it made.
     keys: Mutex<BTreeMap<Uuid, (Bytes, usize)>>,
@@ -57,6 +58,12 @@ impl Small {
                 order["version"] = 2.into();
                 order["delivery"] = json!({"type": "pickup", "city": "Минск", "cost": 0,
                     "pickup_point_id": body["pickup_point_id"], "estimated_days": 1});
+            }
+            "lines" if self.cannot_change => return answer(405, &json!({})),
+            "lines" => {
+                let body: Value = serde_json::from_slice(request.body.as_ref().unwrap()).unwrap();
+                order["version"] = 3.into();
+                order["items"][0]["quantity"] = body["lines"][0]["quantity"].clone();
             }
             "cancel" if !self.never_cancels => order["status"] = "cancelled".into(),
             _ => {}
@@ -138,4 +145,13 @@ async fn a_store_that_tells_anybody_or_never_cancels_is_not_usable() {
     let (stuck, _) = report(Small { never_cancels: true, ..Small::default() }).await;
     assert_eq!(broken(&stuck), ["a draft can be cancelled"]);
     assert!(!open.usable() && !stuck.usable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_cannot_change_lines_is_usable() {
+    let (report, _) = report(Small { cannot_change: true, ..Small::default() }).await;
+    assert!(report.usable(), "{report}");
+    let untried: Vec<_> =
+        report.findings.iter().filter(|finding| matches!(finding.verdict, Verdict::Untried(_))).collect();
+    assert!(matches!(untried[..], [only] if only.promise.contains("lines")), "{report}");
 }

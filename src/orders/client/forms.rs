@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::exchange::StoreResponse;
 use crate::ids::Pii;
 use crate::orders::{
-    Confirmation, Currency, Delivery, DeliveryTerms, Money, Order, OrderLine, OrderStatus, OrderSummary,
-    PickupPoint, Product,
+    Confirmation, Currency, Delivery, DeliveryQuote, DeliveryTerms, Money, Order, OrderLine, OrderStatus,
+    OrderSummary, PickupPoint, Product,
 };
 use crate::telemetry::impersonal;
 
@@ -295,8 +295,23 @@ struct ProductForm {
 
 /// `GET /products`.
 pub(super) fn products(body: &[u8], currency: Currency) -> Result<Vec<Product>, FormError> {
+    Ok(products_page(body, currency)?.0)
+}
+
+/// A page of them, and where the next one begins.
+pub(super) fn products_page(
+    body: &[u8],
+    currency: Currency,
+) -> Result<(Vec<Product>, Option<String>), FormError> {
+    #[derive(Deserialize)]
+    struct Next {
+        #[serde(default, alias = "nextCursor")]
+        next_cursor: Option<String>,
+    }
     let list: List<ProductForm> = read("a list of products", body)?;
-    Ok(list
+    // A store without pages gives a bare list.
+    let next = serde_json::from_slice::<Next>(body).ok().and_then(|next| next.next_cursor);
+    let products = list
         .items
         .into_iter()
         .map(|form| Product {
@@ -311,7 +326,8 @@ pub(super) fn products(body: &[u8], currency: Currency) -> Result<Vec<Product>, 
                 .filter_map(|(name, value)| Some((tidy(&name), words(&value)?)))
                 .collect(),
         })
-        .collect())
+        .collect();
+    Ok((products, next.filter(|cursor| !cursor.is_empty())))
 }
 
 /// A plain value in words; lists of words (keywords) in one line.
@@ -353,24 +369,19 @@ pub(super) fn pickup_points(body: &[u8]) -> Result<Vec<PickupPoint>, FormError> 
         .collect())
 }
 
-/// What a delivery would cost.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeliveryQuote {
-    pub cost: Money,
-    pub days_min: u32,
-    pub days_max: u32,
-}
-
 /// `GET /delivery/calculate`.
 pub(super) fn quote(body: &[u8], currency: Currency) -> Result<DeliveryQuote, FormError> {
     #[derive(Deserialize)]
     struct Form {
+        #[serde(default)]
+        city: String,
         cost: Amount,
         currency: Option<Currency>,
         estimated_days: DaysForm,
     }
     let form: Form = read("a delivery quote", body)?;
     Ok(DeliveryQuote {
+        city: tidy(&form.city),
         cost: money(form.cost, form.currency, currency),
         days_min: form.estimated_days.min,
         days_max: form.estimated_days.max,

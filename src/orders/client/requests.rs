@@ -36,6 +36,19 @@ pub(super) fn products(query: Option<&str>) -> StoreRequest {
     StoreRequest::get("products", parameters)
 }
 
+/// One page of the whole catalogue.
+pub(super) fn page(cursor: Option<&str>) -> StoreRequest {
+    let mut parameters = vec![("limit", PAGE.to_string())];
+    parameters.extend(cursor.map(|cursor| ("cursor", cursor.to_owned())));
+    StoreRequest::get("products", parameters)
+}
+
+/// Products of a page. The Store API allows 100.
+const PAGE: u32 = 100;
+/// Products that are known of a shop. Chosen: their words fit into some megabytes; of a larger shop the rest is found by
+/// searching.
+pub(super) const CATALOGUE: usize = 5_000;
+
 /// The request of an action that reads.
 pub(super) fn question(action: &OrderAction) -> Option<StoreRequest> {
     Some(match action {
@@ -50,6 +63,10 @@ pub(super) fn question(action: &OrderAction) -> Option<StoreRequest> {
         OrderAction::FindProducts { query } => products(Some(query)),
         OrderAction::PickupPoints { city } => {
             StoreRequest::get("pickup-points", city.iter().map(|city| ("city", city.clone())).collect())
+        }
+        OrderAction::DeliveryQuote { city } => {
+            let query = vec![("delivery_type", "delivery".to_owned()), ("city", city.clone())];
+            StoreRequest::get("delivery/calculate", query)
         }
         OrderAction::CreateDraft { .. }
         | OrderAction::ChangeLines { .. }
@@ -74,7 +91,7 @@ pub(super) fn change(action: &OrderAction, key: Option<Uuid>, call: CallId) -> O
                 "call_id": call,
             }),
         ),
-        OrderAction::ChangeLines { order_id, lines } => {
+        OrderAction::ChangeLines { order_id, lines, .. } => {
             ("PUT", format!("orders/{order_id}/lines"), json!({ "lines": items(lines) }))
         }
         OrderAction::SetDelivery { order_id, delivery } => (
@@ -104,6 +121,7 @@ pub(super) fn change(action: &OrderAction, key: Option<Uuid>, call: CallId) -> O
         OrderAction::SearchOrders { .. }
         | OrderAction::OrderDetails { .. }
         | OrderAction::FindProducts { .. }
+        | OrderAction::DeliveryQuote { .. }
         | OrderAction::PickupPoints { .. } => return None,
     };
     if let Some(fields) = body.as_object_mut() {
@@ -116,7 +134,11 @@ pub(super) fn change(action: &OrderAction, key: Option<Uuid>, call: CallId) -> O
         query: Vec::new(),
         body: Some(body.to_string().into()),
         key,
-        version: None,
+        // What was seen and nothing else.
+        version: match action {
+            OrderAction::ChangeLines { version, .. } => Some(*version).filter(|version| *version > 0),
+            _ => None,
+        },
         again: false,
         // The one request that was not there from the beginning.
         optional: matches!(action, OrderAction::ChangeLines { .. }),

@@ -6,16 +6,18 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use tokio::time::{Instant, advance, sleep};
+pub(super) use serde_json::{Value, json};
+pub(super) use tokio::time::advance;
+use tokio::time::{Instant, sleep};
 
 use super::*;
 use crate::ids::{PhoneNumber, Pii, RequestId};
-use crate::orders::{DraftLine, PaymentMethod, ProblemCode};
+pub(super) use crate::orders::DraftLine;
+use crate::orders::PaymentMethod;
 
 /// A store that answers by a script, each answer after its time; beyond the script it is not reached.
 #[derive(Debug, Default)]
-struct Script {
+pub(super) struct Script {
     steps: Mutex<VecDeque<(u64, Result<StoreResponse, Loss>)>>,
     seen: Mutex<Vec<(Instant, StoreRequest)>>,
 }
@@ -34,11 +36,11 @@ fn refused_connection() -> Result<StoreResponse, Loss> {
     Err(Loss::NotSent("connection refused".to_owned()))
 }
 
-fn torn() -> Result<StoreResponse, Loss> {
+pub(super) fn torn() -> Result<StoreResponse, Loss> {
     Err(Loss::Lost("the body broke off".to_owned()))
 }
 
-fn says(status: u16, body: Value) -> Result<StoreResponse, Loss> {
+pub(super) fn says(status: u16, body: Value) -> Result<StoreResponse, Loss> {
     Ok(StoreResponse { status, body: body.to_string().into(), ..StoreResponse::default() })
 }
 
@@ -47,9 +49,9 @@ fn says_later(status: u16, body: Value, seconds: u64) -> Result<StoreResponse, L
     says(status, body).map(|response| StoreResponse { retry_after: after, ..response })
 }
 
-const ORDER: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
+pub(super) const ORDER: Uuid = Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0000_0001);
 
-fn draft() -> Value {
+pub(super) fn draft() -> Value {
     json!({
         "id": ORDER, "order_number": "ORD-20260214-017", "status": "draft", "version": 1, "currency": "RUB",
         "items": [{"product_id": ORDER, "name": "Lamp", "quantity": 2, "price": 100, "total": 200}],
@@ -57,19 +59,19 @@ fn draft() -> Value {
     })
 }
 
-fn delivered_to_door() -> Value {
+pub(super) fn delivered_to_door() -> Value {
     let mut order = draft();
     order["delivery"] = json!({"type": "delivery", "city": "Минск", "address": "Мира 1", "cost": "15.50",
         "estimated_days": {"min": 1, "max": 3}});
     order
 }
 
-fn placed() -> Value {
+pub(super) fn placed() -> Value {
     json!({"id": ORDER, "order_number": "ORD-20260214-017", "status": "confirmed", "total": 200, "sms_sent": true,
         "estimated_delivery": "2026-02-17"})
 }
 
-fn confirm() -> OrderAction {
+pub(super) fn confirm() -> OrderAction {
     OrderAction::Confirm { order_id: ORDER, payment: PaymentMethod::CashOnDelivery, name: None }
 }
 
@@ -85,13 +87,13 @@ fn find() -> OrderAction {
     OrderAction::FindProducts { query: "лампа".to_owned() }
 }
 
-struct Play {
-    client: StoreClient<Script>,
+pub(super) struct Play {
+    pub(super) client: StoreClient<Script>,
     attempts: Vec<Attempt>,
 }
 
 impl Play {
-    fn of(steps: impl IntoIterator<Item = (u64, Result<StoreResponse, Loss>)>) -> Self {
+    pub(super) fn of(steps: impl IntoIterator<Item = (u64, Result<StoreResponse, Loss>)>) -> Self {
         Self::with(Settings::default(), steps)
     }
 
@@ -100,18 +102,18 @@ impl Play {
         Self { client: StoreClient::over(script, settings), attempts: Vec::new() }
     }
 
-    fn script(&self, steps: impl IntoIterator<Item = (u64, Result<StoreResponse, Loss>)>) {
+    pub(super) fn script(&self, steps: impl IntoIterator<Item = (u64, Result<StoreResponse, Loss>)>) {
         self.client.transport.steps.lock().unwrap().extend(steps);
     }
 
     /// [`Self::act`] for an action that an earlier run may have sent.
-    async fn act_again(&mut self, action: OrderAction) -> ActionOutcome {
+    pub(super) async fn act_again(&mut self, action: OrderAction) -> ActionOutcome {
         let request =
             ActionRequest { id: RequestId(1), action, key: Some(Uuid::from_u128(7)), evidence: None };
         self.client.perform_again(&request, CallId(Uuid::from_u128(1)), self.client.deadline()).await
     }
 
-    async fn act(&mut self, action: OrderAction) -> ActionOutcome {
+    pub(super) async fn act(&mut self, action: OrderAction) -> ActionOutcome {
         let key = action.mutates().then(|| Uuid::from_u128(7));
         let request = ActionRequest { id: RequestId(1), action, key, evidence: None };
         let deadline = self.client.deadline();
@@ -124,18 +126,18 @@ impl Play {
         outcome
     }
 
-    fn seen(&self) -> Vec<(Instant, StoreRequest)> {
+    pub(super) fn seen(&self) -> Vec<(Instant, StoreRequest)> {
         self.client.transport.seen.lock().unwrap().clone()
     }
 
-    fn asked(&self) -> Vec<String> {
+    pub(super) fn asked(&self) -> Vec<String> {
         self.seen().iter().map(|(_, request)| format!("{} {}", request.method, request.path)).collect()
     }
 }
 
-const UNAVAILABLE: ActionOutcome = ActionOutcome::Unavailable { reason: Unavailable::Store };
+pub(super) const UNAVAILABLE: ActionOutcome = ActionOutcome::Unavailable { reason: Unavailable::Store };
 
-fn rejection(outcome: ActionOutcome) -> Rejection {
+pub(super) fn rejection(outcome: ActionOutcome) -> Rejection {
     match outcome {
         ActionOutcome::Rejected { rejection } => rejection,
         other => panic!("expected a rejection, found {other:?}"),

@@ -25,8 +25,8 @@ const MAX_REASON: usize = 200;
 const MAX_ITEMS: usize = 20;
 // Specified with the tools: 1 to 99 by voice.
 const MAX_QUANTITY: u32 = 99;
-// Chosen: a list that was told by voice is never as long.
-const MAX_REF: u32 = 99;
+// Chosen: references count over the whole call, and no call comes to as many; the conversation knows which were given out.
+const MAX_REF: u32 = 99_999;
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +50,14 @@ pub(super) struct FindProducts {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+pub(super) struct GetDeliveryTerms {
+    /// The city, as the caller named it.
+    #[schemars(length(min = 1, max = MAX_CITY))]
+    city: String,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct CreateOrderDraft {
     /// What to order: one entry per product.
     #[schemars(length(min = 1, max = MAX_ITEMS))]
@@ -63,7 +71,7 @@ pub(super) struct CreateOrderDraft {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Item {
-    /// The number n of the product in the last result of find_products.
+    /// The product_ref of the product, as any result of find_products in this call gave it.
     #[schemars(range(min = 1, max = MAX_REF))]
     product_ref: u32,
     /// How many pieces.
@@ -92,7 +100,7 @@ pub(super) struct UpdateOrderDelivery {
     #[serde(default)]
     #[schemars(length(min = 1, max = MAX_ADDRESS))]
     address: Option<String>,
-    /// The number n of the pick-up point in the last list of them, for pickup.
+    /// The pickup_point_ref of the pick-up point, as a list of them in this call gave it, for pickup.
     #[serde(default)]
     #[schemars(range(min = 1, max = MAX_REF))]
     pickup_point_ref: Option<u32>,
@@ -140,6 +148,10 @@ pub(super) fn parse(tool: ToolName, arguments: &str) -> Result<ToolRequest, Tool
         ToolName::FindProducts => {
             let a: FindProducts = read(tool, json)?;
             ToolRequest::FindProducts { query: field.required("query", &a.query, MAX_QUERY)? }
+        }
+        ToolName::GetDeliveryTerms => {
+            let a: GetDeliveryTerms = read(tool, json)?;
+            ToolRequest::GetDeliveryTerms { city: field.required("city", &a.city, MAX_CITY)? }
         }
         ToolName::CreateOrderDraft => {
             let a: CreateOrderDraft = read(tool, json)?;

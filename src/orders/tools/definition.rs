@@ -22,6 +22,7 @@ pub fn definition(tool: ToolName, language: Language) -> ToolDefinition {
     let parameters = match tool {
         ToolName::GetOrderStatus => schema::<arguments::GetOrderStatus>(),
         ToolName::FindProducts => schema::<arguments::FindProducts>(),
+        ToolName::GetDeliveryTerms => schema::<arguments::GetDeliveryTerms>(),
         ToolName::CreateOrderDraft => schema::<arguments::CreateOrderDraft>(),
         ToolName::UpdateOrderDelivery => schema::<arguments::UpdateOrderDelivery>(),
         ToolName::ConfirmOrder => schema::<arguments::ConfirmOrder>(),
@@ -50,13 +51,21 @@ fn description(tool: ToolName, language: Language) -> &'static str {
             "Ищет в каталоге магазина. Единственный источник товаров, цен и остатков: вызывай до create_order_draft и \
              всякий раз, когда спрашивают, что есть и сколько стоит."
         }
+        (ToolName::GetDeliveryTerms, English) => {
+            "Tells what delivery to a city costs and how many days it takes, before there is a draft. It changes nothing."
+        }
+        (ToolName::GetDeliveryTerms, Russian) => {
+            "Говорит, сколько стоит доставка в город и сколько дней она занимает, ещё до черновика. Ничего не меняет."
+        }
         (ToolName::CreateOrderDraft, English) => {
-            "Drafts an order from products of the last search, or drafts it anew with other products or quantities. It \
-             orders nothing yet. Give every line of the order, not only the new one."
+            "Drafts an order from products found in this call, whichever search found them, or changes the draft to other \
+             products or quantities; a delivery that was set stays. It orders nothing yet. Give every line of the order, not \
+             only the new one."
         }
         (ToolName::CreateOrderDraft, Russian) => {
-            "Составляет черновик заказа из товаров последнего поиска или составляет его заново с другими товарами или \
-             количеством. Заказ этим ещё не оформляется. Перечисли все позиции заказа, а не только новую."
+            "Составляет черновик заказа из товаров, найденных в этом звонке любым поиском, или меняет в черновике товары и \
+             количество; заданный способ получения остаётся. Заказ этим ещё не оформляется. Перечисли все позиции заказа, а \
+             не только новую."
         }
         (ToolName::UpdateOrderDelivery, English) => {
             "Sets how the draft is handed over: delivery to an address, or pickup at a pick-up point. With pickup and \

@@ -12,7 +12,7 @@ use crate::rehearsal::{Heard, Rehearsal, Setup, Thinker};
 const EARLIER: TimeDelta = TimeDelta::hours(1);
 
 /// What came of a script.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Outcome {
     /// In the order of the lines; empty when all is as expected.
     pub failures: Vec<Failure>,
@@ -24,6 +24,8 @@ pub struct Outcome {
     /// The longest that the agent spoke without a break.
     pub longest_ms: u64,
 }
+
+masked!(Outcome);
 
 /// An expectation that was not met.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +40,7 @@ pub struct Failure {
 impl Script {
     /// Plays the call with the built-in rules.
     pub fn play(&self, verbose: bool) -> Outcome {
-        let rules = Rules::new(self.shop.lexicon());
+        let rules = Rules::new(self.shop.dialogue(), crate::dialogue::Messages::default());
         self.play_with(Box::new(move |request| rules.think(request)), verbose)
     }
 

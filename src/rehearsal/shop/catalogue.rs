@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::engines::llm::rules::Lexicon;
 use crate::ids::PhoneNumber;
 use crate::orders::{Currency, OrderStatus, PickupPoint, Product};
 
@@ -28,7 +27,8 @@ pub struct Catalogue {
     pub(super) past: Vec<PastOrder>,
     /// The items by their ids, as the store lists them.
     listed: Vec<usize>,
-    lexicon: Arc<Lexicon>,
+    /// The goods and the profile, as the dialogue knows them.
+    dialogue: Arc<crate::dialogue::Shop>,
 }
 
 /// A product and the words under which it is found.
@@ -107,7 +107,22 @@ impl Catalogue {
     pub fn load(path: &Path) -> Result<Self, CatalogueError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| CatalogueError::Read { path: path.to_owned(), source })?;
-        Self::parse(&text, path)
+        let mut catalogue = Self::parse(&text, path)?;
+        // A shop's profile lies beside it.
+        let beside = path.with_file_name(format!(
+            "{}-profile.toml",
+            path.file_stem().unwrap_or_default().to_string_lossy()
+        ));
+        if let Ok(text) = std::fs::read_to_string(&beside) {
+            let profile = toml::from_str(&text)
+                .map_err(|source| CatalogueError::Parse { path: beside, source: Box::new(source) })?;
+            catalogue.dialogue = Arc::new(crate::dialogue::Shop::new(profile, catalogue.products()));
+        }
+        Ok(catalogue)
+    }
+
+    fn products(&self) -> Vec<Product> {
+        self.items.iter().map(|item| item.product.clone()).collect()
     }
 
     /// Reads a shop from a text; `path` is named in errors.
@@ -120,10 +135,9 @@ impl Catalogue {
         seed.open().map_err(|(what, found)| CatalogueError::Wrong { path: path.to_owned(), what, found })
     }
 
-    /// The words of the goods that the built-in rules know from the start: learnt, as the voice server learns them, from the
-    /// first page of the list (`orders/client.rs`: ten products).
-    pub fn lexicon(&self) -> Arc<Lexicon> {
-        Arc::clone(&self.lexicon)
+    /// What the built-in rules know of the shop from the start: its profile, and its catalogue as the voice server reads it.
+    pub fn dialogue(&self) -> Arc<crate::dialogue::Shop> {
+        Arc::clone(&self.dialogue)
     }
 
     /// The currency of all prices.

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::{No, Placed, Shop, no, tidy};
 use crate::ids::{PhoneNumber, Pii};
 use crate::orders::{
-    Confirmation, Delivery, DeliveryTerms, DraftLine, Order, OrderLine, OrderStatus, PaymentMethod,
-    ProblemCode,
+    Confirmation, Delivery, DeliveryQuote, DeliveryTerms, DraftLine, Order, OrderLine, OrderStatus,
+    PaymentMethod, ProblemCode,
 };
 
 /// Orders of one telephone number that nobody has paid or begun (`store/settings.rs`, `max_unpaid_orders`).
@@ -76,9 +76,13 @@ impl Shop {
     }
 
     /// The goods of a draft changed; where it goes stays, priced anew.
-    pub(super) fn change_lines(&mut self, id: Uuid, lines: &[DraftLine]) -> Result<Order, No> {
+    pub(super) fn change_lines(&mut self, id: Uuid, version: u32, lines: &[DraftLine]) -> Result<Order, No> {
         let at = self.find(id)?;
         let placed = &self.placed[at];
+        if version > 0 && version != placed.order.version {
+            let detail = format!("expected version {version}, found version {}", placed.order.version);
+            return Err(no(ProblemCode::VersionMismatch, "412 version-mismatch", detail));
+        }
         if placed.order.status != OrderStatus::Draft {
             return Err(impossible(placed, "lines_changed"));
         }
@@ -147,6 +151,20 @@ impl Shop {
         order.delivery = Some(terms);
         order.version += 1;
         Ok(order.clone())
+    }
+
+    /// What delivery to a city costs.
+    pub(super) fn quote(&self, city: &str) -> Result<DeliveryQuote, No> {
+        let rate = self.catalogue.city(city).ok_or_else(|| {
+            let detail = format!("expected a city of the shop's list, found {city:?}");
+            no(ProblemCode::CityNotServed, "422 city-not-served", detail)
+        })?;
+        Ok(DeliveryQuote {
+            city: rate.name.clone(),
+            cost: self.money(rate.cost),
+            days_min: rate.days.0,
+            days_max: rate.days.1,
+        })
     }
 
     fn terms(&self, delivery: &Delivery) -> Result<DeliveryTerms, No> {

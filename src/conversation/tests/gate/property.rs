@@ -73,7 +73,8 @@ enum Event {
     Drain,
     /// What the thinker does next.
     Think(Thought_),
-    /// What the store does next: 0 as asked, 1 to 5 a refusal, 6 unknown, 7 unavailable, 8 nothing until later.
+    /// What the store does next: 0 as asked, 1 to 5 a refusal, 6 unknown, 7 unavailable, 8 nothing until later, 9 it has no
+    /// way to change a draft's lines.
     Store(u8),
     /// What the store owes is settled.
     Settle,
@@ -123,6 +124,9 @@ impl Store {
             3 => return rejected(ProblemCode::PriceChanged),
             4 => return rejected(ProblemCode::VersionMismatch),
             5 => return rejected(ProblemCode::Other),
+            9 if matches!(request.action, OrderAction::ChangeLines { .. }) => {
+                return rejected(ProblemCode::Unsupported);
+            }
             // Done all the same, half of the time.
             6 if request.id.0.is_multiple_of(2) => return ActionOutcome::Unknown,
             7 => return ActionOutcome::Unavailable { reason: crate::orders::Unavailable::Store },
@@ -152,6 +156,23 @@ impl Store {
                 self.orders.insert(order.id, order.clone());
                 ActionOutcome::DeliverySet { order }
             }
+            OrderAction::ChangeLines { order_id, version, lines } => {
+                let Some(mut order) = self.orders.get(order_id).cloned() else {
+                    return ActionOutcome::Unknown;
+                };
+                if order.version != *version {
+                    let rejection = Rejection {
+                        code: ProblemCode::VersionMismatch,
+                        detail: String::new(),
+                        order_number: None,
+                    };
+                    return ActionOutcome::Rejected { rejection };
+                }
+                order.lines[0].quantity = lines[0].quantity;
+                self.price(&mut order, None);
+                self.orders.insert(order.id, order.clone());
+                ActionOutcome::LinesChanged { order }
+            }
             OrderAction::OrderDetails { order_id } => match self.orders.get(order_id) {
                 Some(order) => ActionOutcome::Details { order: order.clone() },
                 None => ActionOutcome::Unknown,
@@ -165,6 +186,7 @@ impl Store {
         match (outcome, &request.action) {
             (
                 ActionOutcome::Drafted { order }
+                | ActionOutcome::LinesChanged { order }
                 | ActionOutcome::DeliverySet { order }
                 | ActionOutcome::Details { order },
                 _,
@@ -173,7 +195,10 @@ impl Store {
                 self.told.insert(digest.clone(), order.clone());
                 self.known.insert(order.id, digest);
             }
-            (ActionOutcome::Unknown, OrderAction::SetDelivery { order_id, .. }) => {
+            (
+                ActionOutcome::Unknown,
+                OrderAction::SetDelivery { order_id, .. } | OrderAction::ChangeLines { order_id, .. },
+            ) => {
                 self.known.remove(order_id);
             }
             _ => {}
@@ -331,7 +356,7 @@ fn judge(stage: &Stage, store: &Store, language: Language) {
                 _ => None,
             })
             .collect();
-        let questions: Vec<&str> = [phrases::QUESTION, phrases::QUESTION_AGAIN]
+        let questions: Vec<&str> = [phrases::QUESTION, phrases::QUESTION_AGAIN, phrases::QUESTION_BACK]
             .iter()
             .map(|question| *crate::language::clauses(question[language as usize]).last().expect("a clause"))
             .collect();
@@ -403,7 +428,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(Event::Hold),
         1 => Just(Event::Drain),
         6 => thoughts.prop_map(Event::Think),
-        4 => (0..9_u8).prop_map(Event::Store),
+        4 => (0..10_u8).prop_map(Event::Store),
         2 => Just(Event::Settle),
         1 => Just(Event::Dearer),
     ]

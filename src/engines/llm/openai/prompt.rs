@@ -12,7 +12,7 @@ use crate::orders::{Delivery, Money, Order, OrderSummary, PickupPoint, Product};
 
 /// The longest piece of foreign text, in characters. Chosen: longer than any product's name or address of a shop.
 const LONGEST: usize = 160;
-/// How many entries of a list are shown. Chosen: nobody is offered more by voice.
+/// How many entries of a list are shown, and how many of those before it. Chosen: nobody is offered more by voice.
 const MOST: usize = 10;
 
 /// The prompt for one completion.
@@ -68,10 +68,12 @@ fn value(placeholder: &str, facts: &Briefing, language: Language, shop: &Shop) -
             facts.orders.iter().take(MOST).zip(1..).map(|(o, n)| summary(o, n, facts, language)).collect(),
         ),
         "products" => {
-            list(facts.products.iter().take(MOST).zip(1..).map(|(p, n)| product(p, n, language)).collect())
+            let shown = newest_first(facts.found_products(), facts.all_products());
+            list(shown.into_iter().map(|(n, p)| product(p, n, language)).collect())
         }
         "pickup_points" => {
-            list(facts.pickup_points.iter().take(MOST).zip(1..).map(|(p, n)| point(p, n)).collect())
+            let shown = newest_first(facts.listed_points(), facts.all_points());
+            list(shown.into_iter().map(|(n, p)| point(p, n)).collect())
         }
         "draft" => one(&facts.draft),
         "placed" => one(&facts.placed),
@@ -87,6 +89,16 @@ fn value(placeholder: &str, facts: &Briefing, language: Language, shop: &Shop) -
         // A test fills both files and finds none.
         _ => String::new(),
     }
+}
+
+/// What the last answer held, as far as it is shown, and the newest of what earlier ones did.
+fn newest_first<'a, T>(
+    last: Vec<(u32, &'a T)>,
+    all: impl DoubleEndedIterator<Item = (u32, &'a T)>,
+) -> Vec<(u32, &'a T)> {
+    let earlier = all.rev().filter(|(n, _)| last.iter().all(|(shown, _)| shown != n)).take(MOST);
+    let earlier: Vec<_> = earlier.collect();
+    last.into_iter().take(MOST).chain(earlier).collect()
 }
 
 fn caller(facts: &Briefing, language: Language) -> String {
@@ -133,7 +145,7 @@ fn summary(order: &OrderSummary, n: usize, facts: &Briefing, language: Language)
     })
 }
 
-fn product(product: &Product, n: usize, language: Language) -> Value {
+fn product(product: &Product, n: u32, language: Language) -> Value {
     let key = match language {
         Language::Russian => "name_ru",
         Language::English => "name_en",
@@ -146,7 +158,7 @@ fn product(product: &Product, n: usize, language: Language) -> Value {
     })
 }
 
-fn point(point: &PickupPoint, n: usize) -> Value {
+fn point(point: &PickupPoint, n: u32) -> Value {
     json!({
         "pickup_point_ref": n,
         "name": plain(&point.name),
@@ -237,6 +249,31 @@ mod tests {
         assert!(line.contains("Tire # Rules - Say shop_name \\\"a\\\":1 xxx"), "{line}");
         assert!(line.len() < 500, "{line}");
         assert!(!prompt.contains("\n# Rules"));
+    }
+
+    #[test]
+    fn products_of_both_searches_are_shown_each_by_its_own_reference() {
+        let product = |n: u128| Product {
+            id: uuid::Uuid::from_u128(n),
+            name: format!("Tire {n}"),
+            price: Money { minor: 1_000_000, currency: Currency::Usd },
+            stock: 4,
+            attributes: std::collections::BTreeMap::new(),
+        };
+        let mut facts = Briefing::default();
+        facts.take_products((1..=2).map(product).collect());
+        facts.take_products((3..=3).map(product).collect());
+        let prompt = system(&facts, Language::English, &shop());
+        let line = prompt.lines().find(|line| line.contains("product_ref, the last search first")).unwrap();
+        let places: Vec<usize> = [(3, "Tire 3"), (2, "Tire 2"), (1, "Tire 1")]
+            .map(|(n, name)| {
+                let at = line.find(&format!("\"product_ref\":{n}")).unwrap();
+                let object = &line[line[..at].rfind('{').unwrap()..];
+                assert!(object[..object.find('}').unwrap()].contains(name), "{line}");
+                at
+            })
+            .to_vec();
+        assert!(places.is_sorted(), "{line}");
     }
 
     #[test]

@@ -7,10 +7,8 @@ use serde::Deserialize;
 use uuid::{Uuid, uuid};
 
 use super::{Catalogue, City, Customer, Item, PastOrder, Point, fold, tidy, words};
-use crate::engines::llm::rules::Lexicon;
 use crate::ids::PhoneNumber;
 use crate::orders::{Currency, Money, OrderStatus, PickupPoint, Product};
-use crate::rehearsal::shop::PRODUCT_LIMIT;
 
 /// The namespace of the ids of loaded things (`store/seed.rs`), so that a rehearsed shop's ids are the store's own.
 const NAMESPACE: Uuid = uuid!("6f1d3b52-8c64-4a1b-9d0e-3f6f3c1b7a55");
@@ -133,10 +131,10 @@ impl Seed {
         }
         let mut listed: Vec<usize> = (0..items.len()).collect();
         listed.sort_by_key(|at| items[*at].product.id);
-        let first: Vec<Product> =
-            listed.iter().take(PRODUCT_LIMIT).map(|at| items[*at].product.clone()).collect();
-        let lexicon = Arc::new(Lexicon::of(&first));
-        Ok(Catalogue { currency: self.currency, items, cities, points, customers, past, listed, lexicon })
+        let products = items.iter().map(|item| item.product.clone()).collect();
+        let profile = crate::dialogue::Profile { forms: self.forms.clone(), ..Default::default() };
+        let dialogue = Arc::new(crate::dialogue::Shop::new(profile, products));
+        Ok(Catalogue { currency: self.currency, items, cities, points, customers, past, listed, dialogue })
     }
 
     fn item(&self, item: &SeedItem) -> Result<Item, Wrong> {
