@@ -140,12 +140,16 @@ impl Ear {
             let Some(feature) = feature else { continue };
             if let Some(cluster) = &mut open {
                 let gap = at - cluster.last;
-                let is_far =
-                    gap > 5 || number && gap > 3 || tokens[cluster.last..at].iter().any(|t| t == ".");
+                let between = &tokens[cluster.last..at];
+                // "R16, шестнадцать штук": behind a comma a number counts pieces, whatever the size is.
+                let is_far = gap > 5
+                    || between.iter().any(|t| t == ".")
+                    || number && between.iter().any(|t| is_sign(t));
                 let known = cluster.features.contains(feature);
                 let again = known && !number && self.meant(cluster).1;
                 if !is_far && known && !again {
-                    cluster.last = at;
+                    // A size is told once: the same number again counts.
+                    cluster.last = if number { cluster.last } else { at };
                     continue;
                 }
                 let left: Vec<usize> =
@@ -285,5 +289,7 @@ mod tests {
         let short = heard("Четыре Нокиан, летние. Доставка или самовывоз?");
         assert_eq!(short, [(vec!["nokian-summer-205-55-16"], false, Some(4), None)]);
         assert_eq!(heard("Сколько вам нужно?"), []);
+        let sixteen = heard("Нокиан летняя 205/55 R16, шестнадцать штук. Самовывоз: дом 16.");
+        assert_eq!(sixteen, [(vec!["nokian-summer-205-55-16"], true, None, Some(16))]);
     }
 }

@@ -64,7 +64,11 @@ impl Mouth<'_> {
             said = format!("{filler} {said}");
         }
         if self.temper == Temper::Talkative && self.dice.chance(250) {
-            let spaces: Vec<usize> = said.match_indices(' ').map(|(at, _)| at).collect();
+            // "Да … отмените" is a yes to whoever answers fast, and to people too.
+            let agrees =
+                |at: usize| super::noise::YES.contains(&said[..at].rsplit(' ').next().unwrap_or_default());
+            let spaces: Vec<usize> =
+                said.match_indices(' ').map(|(at, _)| at).filter(|at| !agrees(*at)).collect();
             if let Some(at) = self.dice.pick(&spaces) {
                 said.insert_str(*at, " …");
             }

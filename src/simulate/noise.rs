@@ -26,8 +26,10 @@ pub struct Misheard {
     pub yes_to_no: bool,
 }
 
+/// Words that say no.
 const NO: &[&str] = &["нет", "не", "неа", "отмените", "отмена", "no", "not", "nope", "don't", "cancel"];
-const YES: &[&str] = &[
+/// Words that say yes.
+pub(super) const YES: &[&str] = &[
     "да",
     "ага",
     "верно",

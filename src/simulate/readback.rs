@@ -147,7 +147,8 @@ fn lines(
     };
     for (line, told) in told.iter().enumerate() {
         if let Some(n) = told {
-            heard.lines[line] = n.is_none_or(|n| n == wanted.lines[line].n);
+            // Goods without a number say nothing new of it.
+            heard.lines[line] = n.map_or(heard.lines[line], |n| n == wanted.lines[line].n);
         }
     }
     // "Две штуки, итого…" without the goods is about the one line that was wrong.
@@ -164,7 +165,7 @@ fn lines(
     }
     faults.extend(found);
     let mut unheard: Vec<usize> = (0..wanted.lines.len())
-        .filter(|line| told[*line].is_none() && (is_whole || !heard.lines[*line]))
+        .filter(|line| told[*line].flatten().is_none() && (is_whole || !heard.lines[*line]))
         .collect();
     for (item, _) in extra {
         if unheard.is_empty() {
@@ -275,7 +276,8 @@ fn handover(
                 !["улица", "проспект", "street", "avenue"].contains(&word.as_str())
                     && speaks_of(tokens, word).is_some()
             });
-            if !is_told && !(heard.handover && cities.is_empty()) {
+            let stands = heard.handover && cities.is_empty();
+            if !(is_told || stands) {
                 faults.push(Fault::Point);
             } else if !cities.is_empty() && !cities.contains(point.city.as_str()) {
                 faults.push(Fault::City);

@@ -154,7 +154,7 @@ impl Stage {
                 }
             }
             without_yes |= play.call.shop().placed().count() > placed && !consents;
-            let before = std::mem::replace(&mut said, String::new());
+            let before = std::mem::take(&mut said);
             said = play.agent(&heard, &mut figures);
             if caller.asides_asked > asides && (said == before || is_repair(&said)) {
                 figures.asides_lost += 1;
@@ -189,7 +189,7 @@ impl Stage {
             placed,
         };
         let (failure, wrong) = judge::judge(&end, &self.market, &self.catalogue, language);
-        let transcript = if failure.is_some() { play.transcript } else { Vec::new() };
+        let transcript = play.transcript;
         let (kind, temper) = (goal.kind, goal.temper);
         Some(Outcome { seed, kind, temper, failure, wrong, no_to_yes, yes_to_no, figures, transcript })
     }

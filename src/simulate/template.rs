@@ -134,6 +134,7 @@ impl Template {
                 Part::Maybe(inner) => {
                     let is_needed = inner.slots().iter().any(|slot| matches!(*slot, "n" | "pieces"));
                     let mut said = String::new();
+                    let value = &mut |slot: &str| value(slot).filter(|value| !value.is_empty());
                     if (is_needed || dice.chance(MAYBE)) && inner.write(dice, value, &mut said).is_some() {
                         out.push_str(&said);
                     }
