@@ -199,6 +199,11 @@ impl State {
         let Some(method) = self.hand_over.method else { return self.ask(view, Question::Method) };
         let Some(city) = self.hand_over.city.clone() else { return self.ask(view, Question::City) };
         match method {
+            Method::Delivery if !self.is_served(&city, view) => {
+                self.checked = Some(city.clone());
+                let call = (ToolName::GetDeliveryTerms, json!({ "city": city }));
+                Decision { say: String::new(), call: Some(call) }
+            }
             Method::Delivery => {
                 if set && self.hand_over.address == AddressPart::default() {
                     // A draft of somebody else's making has its address.
@@ -233,6 +238,14 @@ impl State {
                 Decision { say: String::new(), call: Some((ToolName::UpdateOrderDelivery, arguments)) }
             }
         }
+    }
+
+    /// Whether a city is known to be delivered to, so that nobody is asked for an address in vain.
+    fn is_served(&self, city: &str, view: &View<'_>) -> bool {
+        let fold = crate::language::text::fold;
+        self.checked.as_deref() == Some(city)
+            || !view.can(ToolName::GetDeliveryTerms)
+            || view.shop.profile.cities.iter().any(|own| fold(&own.name) == fold(city))
     }
 
     /// The pick-up points to choose from; told once, then only asked.

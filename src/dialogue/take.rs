@@ -136,14 +136,6 @@ impl State {
             Act::City { city } => {
                 // "Сколько стоит доставка в Казань?" chooses no city yet.
                 self.turn.city = Some(city.clone());
-                let served = &view.shop.profile.cities;
-                let fold = crate::language::text::fold;
-                if !served.is_empty() && !served.iter().any(|own| fold(&own.name) == fold(city)) {
-                    self.turn.say.push(view.messages.say("no-city", view.language, &[]));
-                    self.turn.understood = true;
-                    self.turn.city = None;
-                    return;
-                }
                 if self.topic == Some(super::act::Topic::DeliveryTerms)
                     && !self.turn.topics.contains(&super::act::Topic::DeliveryTerms)
                     && view.draft.is_none()

@@ -46,7 +46,7 @@ pub enum Handover {
 }
 
 /// Where it is brought.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Address {
     /// In the shop's spelling.
     pub city: String,
@@ -57,6 +57,8 @@ pub struct Address {
     pub house: u32,
     pub flat: Option<u32>,
 }
+
+masked!(Address);
 
 /// A change of mind.
 #[derive(Clone, Debug, PartialEq, Eq)]
