@@ -255,6 +255,12 @@ impl Conversation {
             self.consent.forget_key();
             return self.go_on_speaking();
         }
+        let listens = language::in_either(language::is_backchannel, &text)
+            && language::answer(&text, self.language) != language::Answer::Yes;
+        if listens && (!self.interrupted.is_empty() || self.mouth.holds_what_may_be_cut()) {
+            // "Понятно" over a list: what was being said goes on.
+            return self.go_on_speaking();
+        }
         self.unanswered = Some((turn, self.turn.last_sound));
         self.abandon_thought();
         self.stop_for(&text);

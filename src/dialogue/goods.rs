@@ -24,6 +24,18 @@ impl State {
         if first && goods.mode != Mode::Add && self.choose_told(&what, goods, view) {
             return;
         }
+        // "Летние кама … четыре покрышки": the amount of what was just described, said behind it.
+        if !first
+            && goods.mode != Mode::Add
+            && let (Some(amount), Some(line)) = (goods.amount, self.lines.get_mut(self.focus))
+            && line.quantity.is_none()
+            && what.without.is_empty()
+            && what.with.iter().all(|term| term.key == "kind" || line.what.with.contains(term))
+        {
+            set_amount(line, amount);
+            line.wanted |= !inquires;
+            return;
+        }
         let at = self.line_for(goods, &what, first, view);
         self.focus = at;
         let Some(line) = self.lines.get_mut(at) else { return };

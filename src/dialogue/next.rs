@@ -218,6 +218,7 @@ impl State {
                 Decision { say: String::new(), call: Some((ToolName::UpdateOrderDelivery, arguments)) }
             }
             Method::Pickup => {
+                self.point_by_words(view);
                 if let Some(reference) = self.hand_over.point.and_then(|id| view.point_ref(id)) {
                     let arguments =
                         json!({ "delivery_type": "pickup", "city": city, "pickup_point_ref": reference });

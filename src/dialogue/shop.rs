@@ -84,7 +84,10 @@ impl Shop {
                 query.push(said);
             }
         }
-        query.extend(what.unknown.iter().map(String::as_str));
+        // Words that nothing in the shop is called would only keep the store from finding what the others say.
+        if query.is_empty() {
+            query.extend(what.unknown.iter().map(String::as_str));
+        }
         query.join(" ").chars().take(200).collect()
     }
 
@@ -128,6 +131,23 @@ impl Shop {
             }
         }
         terms
+    }
+
+    /// A city that stands at the beginning or the end of what was taken for a street, and the street without it.
+    pub fn without_city(&self, street: &str) -> (Option<String>, String) {
+        let words: Vec<&str> = street.split(' ').collect();
+        let known = |said: &str| super::understand::city_of(self, said);
+        for length in (1..=2).filter(|length| words.len() > length + usize::from(words.len() > 2)) {
+            let (head, rest) = words.split_at(length);
+            if let Some(city) = known(&head.join(" ")) {
+                return (Some(city), rest.join(" "));
+            }
+            let (rest, tail) = words.split_at(words.len() - length);
+            if let Some(city) = known(&tail.join(" ")) {
+                return (Some(city), rest.join(" "));
+            }
+        }
+        (None, street.to_owned())
     }
 
     /// A value of an attribute as the profile says it first ("winter": "зимняя"); the value itself where nothing is known.

@@ -54,6 +54,8 @@ pub struct State {
     pub offered_once: bool,
     /// What the caller asked last, for "а в Казань?".
     pub topic: Option<Topic>,
+    /// Words that named a pick-up point before its city's points were known.
+    pub point_said: Option<String>,
     /// The city of which the store was asked whether it delivers there.
     pub checked: Option<String>,
     /// What delivery to a city costs and takes, as the store has just told: city, cost, days.

@@ -31,12 +31,92 @@ impl State {
         };
         let understood = understand(text, &context);
         let mut understood = understood;
-        // "Delivery to Boston, twelve Main Street" asks no price.
-        if understood.any(|act| matches!(act, Act::Address { .. })) {
-            let asks = |act: &Act| matches!(act, Act::Ask { topic: super::act::Topic::DeliveryTerms });
-            understood.acts.retain(|act| !asks(act));
-        }
+        self.tidy(&mut understood, text, view);
         self.take(&understood, view);
+        self.point_by_words(view);
+    }
+
+    /// What the acts mean here and now: a street may be a pick-up point's, and "can you deliver to Denver?" an answer.
+    fn tidy(&mut self, understood: &mut Understood, text: &str, view: &View<'_>) {
+        use super::act::Topic;
+        let words = crate::language::text::words(text);
+        let asks_terms = |act: &Act| matches!(act, Act::Ask { topic: Topic::DeliveryTerms });
+        let addressed = understood.any(|act| matches!(act, Act::Address { .. }));
+        let wants_figures = words.iter().any(|word| FIGURES.iter().any(|stem| word.starts_with(stem)));
+        let choosing = view.draft.is_some() && self.hand_over.method.is_none();
+        if understood.any(asks_terms) && (addressed || choosing && !wants_figures) {
+            understood.acts.retain(|act| !asks_terms(act));
+            if !understood.any(|act| matches!(act, Act::Method { .. })) {
+                understood.acts.insert(0, Act::Method { method: Method::Delivery });
+            }
+        }
+        // "In Boston, Main Street": a city that the street swallowed.
+        if !understood.any(|act| matches!(act, Act::City { .. })) {
+            let mut found = None;
+            for act in &mut understood.acts {
+                let Act::Address { part } = act else { continue };
+                let Some(street) = part.street.take() else { continue };
+                let (city, rest) = view.shop.without_city(&street);
+                part.street = Some(rest);
+                found = city;
+            }
+            if let Some(city) = found {
+                understood.acts.insert(0, Act::City { city });
+            }
+        }
+        let fetched = understood.any(|act| matches!(act, Act::Method { method: Method::Pickup }))
+            || self.hand_over.method == Some(Method::Pickup)
+                && !understood.any(|act| matches!(act, Act::Method { .. }))
+            || self.is_asked(&Question::Point);
+        let housed = understood.any(|act| matches!(act, Act::Address { part } if part.house.is_some()));
+        if fetched && (!housed || self.is_asked(&Question::Point)) && addressed {
+            understood.acts.retain(|act| !matches!(act, Act::Address { .. }));
+            self.point_said = Some(text.to_owned());
+            self.turn.understood = true;
+            if !understood.any(|act| matches!(act, Act::Method { .. })) {
+                understood.acts.insert(0, Act::Method { method: Method::Pickup });
+            }
+        }
+        if self.is_asked(&Question::Point) && self.point_said.is_none() {
+            self.point_said = Some(text.to_owned());
+        }
+    }
+
+    /// The pick-up point that was named by a word of its street or name, once the points are known; named and not found, it
+    /// is forgotten.
+    pub(super) fn point_by_words(&mut self, view: &View<'_>) {
+        let Some(text) = &self.point_said else { return };
+        let here = self.points_here(view);
+        if here.is_empty() {
+            return;
+        }
+        let stem =
+            |word: &str| word.chars().take(word.chars().count().saturating_sub(1).max(3)).collect::<String>();
+        let said: Vec<String> = crate::language::text::words(text).iter().map(|word| stem(word)).collect();
+        let own = |point: &crate::orders::PickupPoint| -> Vec<String> {
+            crate::language::text::words(&format!("{} {}", point.name, point.address))
+                .into_iter()
+                .filter(|word| word.chars().count() > 3 && !GENERAL.contains(&word.as_str()))
+                .map(|word| stem(&word))
+                .collect()
+        };
+        let names: Vec<Vec<String>> = here.iter().map(|point| own(point)).collect();
+        let fits = |at: usize| {
+            names[at].iter().any(|word| {
+                said.contains(word)
+                    && names.iter().enumerate().all(|(other, own)| other == at || !own.contains(word))
+            })
+        };
+        let mut fitting = (0..here.len()).filter(|at| fits(*at));
+        let found = fitting.next().filter(|_| fitting.next().is_none());
+        let id = found.map(|at| here[at].id);
+        self.point_said = None;
+        if let Some(id) = id {
+            self.hand_over.point = Some(id);
+            self.hand_over.method = Some(Method::Pickup);
+            self.turn.progressed = true;
+            self.turn.understood = true;
+        }
     }
 
     /// A number alone, as the keypad gives it: what it means follows from what was asked. True where it means something
@@ -119,12 +199,6 @@ impl State {
     }
 
     fn take_one(&mut self, act: &Act, asked: Option<&Question>, view: &View<'_>) {
-        if let Act::Address { part } = act
-            && asked == Some(&Question::Point)
-            && self.point_by(part, view)
-        {
-            return;
-        }
         let turn = &mut self.turn;
         match act {
             Act::Goods { .. } | Act::Affirm | Act::Deny => {}
@@ -293,22 +367,6 @@ impl State {
         self.hand_over.point = None;
     }
 
-    /// "На Ленина": the pick-up point on that street.
-    fn point_by(&mut self, part: &AddressPart, view: &View<'_>) -> bool {
-        let Some(street) = &part.street else { return false };
-        let said: Vec<String> =
-            crate::language::text::words(street).into_iter().skip_while(|w| w == "улица").collect();
-        let here = self.points_here(view);
-        let mut fitting = here.iter().filter(|point| {
-            let own = crate::language::text::words(&format!("{} {}", point.name, point.address));
-            said.iter().all(|word| own.contains(word))
-        });
-        let Some(point) = fitting.next().filter(|_| fitting.next().is_none()) else { return false };
-        self.hand_over.point = Some(point.id);
-        self.hand_over.method = Some(Method::Pickup);
-        true
-    }
-
     /// Something is to be different, and it was not said how: it is asked for again.
     fn change(&mut self, target: Target) {
         let said = self.turn.progressed;
@@ -353,6 +411,26 @@ impl State {
 const SURE: u16 = 350;
 /// From here on nothing that matters is left over.
 const WHOLE: u16 = 750;
+
+/// Beginnings of words that ask for a price or a time.
+const FIGURES: &[&str] = &[
+    "скольк",
+    "стоит",
+    "стоим",
+    "цен",
+    "срок",
+    "долго",
+    "когда",
+    "how",
+    "much",
+    "cost",
+    "price",
+    "what",
+    "when",
+    "long",
+];
+/// Words of addresses that tell no two of them apart.
+const GENERAL: &[&str] = &["улица", "проспект", "переулок", "street", "avenue", "road", "пункт", "point"];
 
 fn says_only_unknown(act: &Act) -> bool {
     matches!(act, Act::Goods { goods }

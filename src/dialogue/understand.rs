@@ -48,6 +48,11 @@ pub struct Context<'a> {
     pub ordering: bool,
 }
 
+/// The city of this name, where the shop or the world's list knows it.
+pub(super) fn city_of(shop: &Shop, said: &str) -> Option<String> {
+    places::city_of(shop, said)
+}
+
 /// All acts of an utterance.
 pub fn understand(text: &str, context: &Context<'_>) -> Understood {
     let mut ear = Ear::new(text, context);

@@ -7,6 +7,7 @@ use crate::language::text::words;
 
 use super::super::act::Act;
 use super::super::question::Question;
+use super::super::shop::Shop;
 use super::phrases::Cue;
 use super::word::{capitalised, is_wordy, stem};
 use super::{Ear, address, bare};
@@ -61,6 +62,15 @@ pub(super) fn hear(ear: &mut Ear<'_>) {
         }
         at = to;
     }
+}
+
+/// The city of this name, where the shop or the world's list knows it.
+pub(super) fn city_of(shop: &Shop, said: &str) -> Option<String> {
+    let stems = stems(said);
+    let first = stems.first()?;
+    let shop = shop.lexicon.cities.get(first).into_iter().flatten();
+    let world = KNOWN.get(first).into_iter().flatten();
+    shop.chain(world).find(|(parts, _)| *parts == stems).map(|(_, name)| name.clone())
 }
 
 /// A city named as one ("город Гатчина"): how many words.
