@@ -158,7 +158,7 @@ impl State {
                 }
             }
         }
-        self.lines.push(Line::new(Description::default()));
+        self.lines.push(Line { added: goods.mode == Mode::Add, ..Line::new(Description::default()) });
         self.lines.len() - 1
     }
 

@@ -39,12 +39,22 @@ impl State {
         self.had_draft = view.draft.is_some();
         self.adopt(view);
         let mut query = None;
+        let mut heard = false;
         for entry in new {
             match entry {
-                Entry::Agent(text) => self.agent_said(text, view),
+                Entry::Agent(text) => {
+                    if heard {
+                        // What the caller said before it was answered: by the gate, or by a model.
+                        let turn = std::mem::take(&mut self.turn);
+                        self.turn.progressed = turn.progressed;
+                        heard = false;
+                    }
+                    self.agent_said(text, view);
+                }
                 Entry::Caller(text) => {
                     self.turn.tool = None;
                     self.turn.failed = None;
+                    heard = true;
                     self.caller_said(text, view);
                 }
                 Entry::Called { tool, arguments } => {

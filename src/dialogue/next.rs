@@ -126,7 +126,9 @@ impl State {
         for line in &self.lines {
             let (Some(id), Some(quantity)) = (line.product, line.quantity) else { continue };
             match wanted.iter_mut().find(|(known, _)| *known == id) {
-                Some((_, sum)) => *sum = sum.saturating_add(quantity),
+                Some((_, sum)) if line.added => *sum = sum.saturating_add(quantity),
+                // Said of the same goods once more.
+                Some((_, sum)) => *sum = quantity,
                 None => wanted.push((id, quantity)),
             }
         }

@@ -90,6 +90,8 @@ pub struct Line {
     pub found: Vec<Uuid>,
     /// It was told what it is and costs.
     pub offered: bool,
+    /// It was wanted besides what there was ("и ещё две").
+    pub added: bool,
     /// The caller agreed to something near what they described.
     pub near: bool,
 }

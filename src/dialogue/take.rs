@@ -179,6 +179,10 @@ impl State {
         let mut goods = 0;
         for act in &understood.acts {
             if let Act::Goods { goods: said } = act {
+                // Words that nothing is called, beside what was surely understood, are no wish for goods.
+                if says_only_unknown(act) && understood.acts.len() > 1 {
+                    continue;
+                }
                 self.goods(said, goods == 0, view);
                 goods += 1;
             } else {
