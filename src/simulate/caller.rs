@@ -173,7 +173,9 @@ impl<'a> Caller<'a> {
             return Move::HangUp(Why::TooManyTurns);
         }
         self.listen(now.said);
-        let heard = now.asked.cloned().or_else(|| asked_of(now.said, &self.mouth.book.goods));
+        let extra =
+            || self.mouth.market.extra_asked(now.said).map(|slot| Question::Extra { slot: slot.to_owned() });
+        let heard = now.asked.cloned().or_else(extra).or_else(|| asked_of(now.said, &self.mouth.book.goods));
         let question = if now.read_back { Some(Question::ReadBack) } else { heard.or(self.waiting.clone()) };
         // "Оформить заказ?" before anything was read back, or with goods, is about what was offered.
         let is_early = question == Some(Question::ReadBack)

@@ -142,9 +142,12 @@ impl Ear {
                 let gap = at - cluster.last;
                 let between = &tokens[cluster.last..at];
                 // "R16, шестнадцать штук": behind a comma a number counts pieces, whatever the size is.
-                let is_far = gap > 5
-                    || between.iter().any(|t| t == ".")
-                    || number && between.iter().any(|t| is_sign(t));
+                // "500 мг, 20 таблеток" goes on with the name, by the word behind it.
+                let next = tokens.get(at + 1).and_then(|next| self.features.get(next));
+                let goes_on = next
+                    .is_some_and(|next| cluster.items.iter().any(|item| self.named[*item].contains(next)));
+                let counts = number && !goes_on && between.iter().any(|t| is_sign(t));
+                let is_far = gap > 5 || between.iter().any(|t| t == ".") || counts;
                 let known = cluster.features.contains(feature);
                 let again = known && !number && self.meant(cluster).1;
                 if !is_far && known && !again {

@@ -21,6 +21,23 @@ pub struct Market {
     pub points: Vec<Point>,
     #[serde(default)]
     pub orders: Vec<PastOrder>,
+    /// What the shop asks besides: the slot, and the question in Russian and English, folded.
+    #[serde(skip)]
+    pub extras: Vec<(String, [String; 2])>,
+}
+
+/// The part of a shop's profile that tells what is asked besides.
+#[derive(Debug, Default, Deserialize)]
+struct Extras {
+    #[serde(default)]
+    extras: Vec<Extra>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Extra {
+    slot: String,
+    #[serde(default)]
+    ask: BTreeMap<String, String>,
 }
 
 /// Something to want.
@@ -77,7 +94,31 @@ impl Market {
     /// The file and what is wrong with it.
     pub fn load(path: &Path) -> Result<Self, String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-        toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+        let wrong = |path: &Path, error: toml::de::Error| format!("{}: {error}", path.display());
+        let mut market: Self = toml::from_str(&text).map_err(|error| wrong(path, error))?;
+        // A shop's profile lies beside it.
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let beside = path.with_file_name(format!("{stem}-profile.toml"));
+        if let Ok(text) = std::fs::read_to_string(&beside) {
+            let read: Extras = toml::from_str(&text).map_err(|error| wrong(&beside, error))?;
+            let asked =
+                |extra: &Extra, code: &str| text::fold(extra.ask.get(code).map_or("", String::as_str));
+            market.extras = read
+                .extras
+                .iter()
+                .map(|extra| (extra.slot.clone(), [asked(extra, "ru"), asked(extra, "en")]))
+                .collect();
+        }
+        Ok(market)
+    }
+
+    /// The slot that a text asks for, of those that the shop asks besides.
+    pub fn extra_asked(&self, said: &str) -> Option<&str> {
+        let folded = text::fold(said);
+        let asks = |asked: &[String; 2]| {
+            asked.iter().any(|asked| !asked.is_empty() && folded.contains(asked.as_str()))
+        };
+        self.extras.iter().find(|(_, asked)| asks(asked)).map(|(slot, _)| slot.as_str())
     }
 
     /// The cities that are called in this language: by the letters of their names, or all where none is.

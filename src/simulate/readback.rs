@@ -68,7 +68,7 @@ pub fn check(
     heard.lines.resize(wanted.lines.len(), false);
     let mut faults = Vec::new();
     let tokens = ear::tokens(said, language);
-    lines(said, &tokens, wanted, heard, ear, &mut faults);
+    lines(said, &tokens, wanted, heard, ear, language, &mut faults);
     handover(said, &tokens, wanted, heard, market, language, &mut faults);
     let told = payments(&tokens);
     if told.is_empty() {
@@ -97,6 +97,7 @@ fn lines(
     wanted: &Basket,
     heard: &mut Heard,
     ear: &Ear,
+    language: Language,
     faults: &mut Vec<Fault>,
 ) {
     // What is told to be gone is not told to be there.
@@ -106,7 +107,8 @@ fn lines(
         let found = ear.mentions(sentence);
         if is_gone(sentence) {
             gone.extend(found.into_iter().flat_map(|mention| mention.items));
-        } else {
+        } else if methods(&ear::tokens(sentence, language)) == (false, false) {
+            // What stands in a place ("delivery to Rose Street") is no goods.
             mentions.extend(found);
         }
     }
@@ -127,7 +129,7 @@ fn lines(
                 Some(line) => told[line] = Some(n),
                 None if (0..wanted.lines.len()).any(|at| known(&at)) => {}
                 // A word that many goods share says nothing against the order.
-                None if !mention.is_whole => {}
+                None if !mention.is_whole && mention.items.len() > 1 => {}
                 None => extra.push((mention.items[0], n)),
             }
         }
@@ -168,11 +170,11 @@ fn lines(
         .filter(|line| told[*line].flatten().is_none() && (is_whole || !heard.lines[*line]))
         .collect();
     for (item, _) in extra {
-        if unheard.is_empty() {
-            if !heard.extra.contains(&item) {
-                heard.extra.push(item);
-            }
-        } else {
+        // It stays in the order until it is told to be gone, or all is told without it.
+        if !heard.extra.contains(&item) {
+            heard.extra.push(item);
+        }
+        if !unheard.is_empty() {
             let line = unheard.remove(0);
             heard.lines[line] = false;
             faults.push(Fault::Goods { line, told: item });
@@ -182,7 +184,10 @@ fn lines(
         heard.lines[line] = false;
         faults.push(Fault::Missing { line });
     }
-    faults.extend(heard.extra.iter().map(|item| Fault::Extra { item: *item }));
+    let named =
+        |item: &&usize| faults.iter().any(|f| matches!(f, Fault::Goods { told, .. } if told == *item));
+    let extra: Vec<usize> = heard.extra.iter().filter(|item| !named(item)).copied().collect();
+    faults.extend(extra.into_iter().map(|item| Fault::Extra { item }));
 }
 
 /// Whether a sentence tells what is taken out.

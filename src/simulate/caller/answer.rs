@@ -57,7 +57,12 @@ impl Caller<'_> {
             }
             Question::Retry if self.has_patience("retry") => self.plainly("yes"),
             Question::Person | Question::Twin if self.has_patience("person") => self.plainly("no"),
-            Question::Extra { .. } | Question::Code if self.has_patience("extra") => self.plainly("no"),
+            // Who gets it is who orders it; of a note or a time nothing is wanted.
+            Question::Extra { slot } if slot == "recipient" && self.basket.name.is_some() => {
+                self.slot(said, &Question::Name)
+            }
+            Question::Extra { slot } if self.has_patience(&slot) => self.plainly("no"),
+            Question::Code if self.has_patience("code") => self.plainly("no"),
             Question::ReadBack => self.read_back(said),
             Question::Change
             | Question::WhichOrder
