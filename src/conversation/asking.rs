@@ -97,8 +97,11 @@ impl Conversation {
     pub(super) fn read_back(&mut self, mut pending: Pending) {
         let found = &self.mind.briefing.products;
         let is = (&pending.order, pending.payment);
-        let heard = self.mind.read.as_ref().map(|read| (&read.order, read.payment));
+        // After one change told so, the next one has the whole order read: nobody keeps two changes in mind.
+        let heard = self.mind.read.as_ref().filter(|_| !self.mind.read_in_part);
+        let heard = heard.map(|read| (&read.order, read.payment));
         let change = heard.and_then(|was| phrases::read_back_change(was, is, found, self.language));
+        self.mind.reads_in_part = change.is_some();
         pending.text = change.unwrap_or_else(|| phrases::read_back(is.0, found, is.1, self.language));
         self.ask(Matter::Order(pending));
     }
@@ -186,6 +189,7 @@ impl Conversation {
         if let Some(pending) = self.consent.pending() {
             let order_number = pending.order.order_number.clone();
             self.mind.read = Some(pending.clone());
+            self.mind.read_in_part = self.mind.reads_in_part;
             self.mind.briefing.awaiting_yes = true;
             self.note(Note::ReadBack { order_number });
         }

@@ -29,6 +29,9 @@ pub(super) struct Dialogue {
     pub(super) history: Vec<Message>,
     /// The order as the caller last heard it read whole to its end, changes with it; until it is placed or dropped.
     pub(super) read: Option<crate::conversation::consent::Pending>,
+    /// What is being read back is a change alone; and so was what was heard to its end last.
+    pub(super) reads_in_part: bool,
+    pub(super) read_in_part: bool,
     /// The caller asked something after the read-back, and it is being answered.
     pub(super) digressed: bool,
     /// An order that was agreed to and may or may not have been placed.

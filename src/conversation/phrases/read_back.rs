@@ -97,11 +97,15 @@ pub(in crate::conversation) fn read_back_change(
     let changed: Vec<&OrderLine> = is.0.lines.iter().filter(|line| !was.0.lines.contains(line)).collect();
     let gone: Vec<&OrderLine> =
         was.0.lines.iter().filter(|line| !is.0.lines.iter().any(|other| same_goods(line, other))).collect();
+    // Other goods than before: all that there are now are read, so that nobody wonders whether the old ones still stand.
+    let others = !gone.is_empty()
+        || is.0.lines.iter().any(|line| !was.0.lines.iter().any(|other| same_goods(line, other)));
+    let changed: Vec<&OrderLine> = if others { is.0.lines.iter().collect() } else { changed };
     let delivery = was.0.delivery != is.0.delivery;
     let paid = was.1 != is.1;
     let parts =
         usize::from(!changed.is_empty() || !gone.is_empty()) + usize::from(delivery) + usize::from(paid);
-    let all_goods = changed.len() == is.0.lines.len() && changed.len() > 1;
+    let all_goods = !others && changed.len() == is.0.lines.len() && changed.len() > 1;
     if parts == 0 || parts == 3 || all_goods {
         return None;
     }

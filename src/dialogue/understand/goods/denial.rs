@@ -31,6 +31,12 @@ impl Reader<'_, '_> {
             self.ear.before(token.from),
             "где" | "которых" | "которого" | "чтобы" | "with" | "having" | "that"
         );
+        // "Four tires, no studs": not the answer that an utterance begins with, and bound to the very next word.
+        let bound = word == "no"
+            && token.from > 0
+            && next.is_some_and(|t| t.from == token.to)
+            && self.ear.word(token.from - 1) != "no";
+        let led = led || bound;
         if directly && (!bare || led) {
             let refuses = long
                 && matches!(word.as_str(), "не" | "i")

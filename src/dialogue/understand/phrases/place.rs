@@ -32,7 +32,7 @@ pub(super) const PHRASES: &[(Cue, &str)] = &[
         Cue::Pickup,
         "самовывоз*; (я) (лучше) (сам|сама|сами) (подъеду|приеду|заеду|подойду) (и) (сам|сама) заберу|заберем; (я) (лучше) (сам|сама|сами) подъеду|приеду|заеду|подойду (заберу|сам|сама|за) (ним|ней|ними); (я) (лучше) сам|сама|сами заберу|заберем; заберу (сам|сама|его|ее|их|оттуда); заберем; забираю; забрать (сам*); сам забирать буду; \
          из магазина|пункта (выдачи|самовывоза) (заберу); из магазина; в магазине заберу; со склада; \
-         pickup; pick up; pick (it|them|that) up; (ill|i|we|well) (will|can) (come) (and) (get|fetch) (it|them) (myself); fetch it|them; come get it|them; come (and|to) get it|them; (ill|i|we) (will|can) collect from; collect from; pickup (from|at); (ill|i|we|well|will) (will|come|to|can) (and|to) (come) (and|to) pick it|them up (myself); (ill|i|we|well|will) (will|come|can) (and|to) (come) (and|to) collect (it|them) (myself|ourselves); collect (it|them) (myself); self pickup; \
+         pickup; pick up; pick (it|them|that) up; (ill|i|we|well) (will|can) (come) (and) get|fetch it|them (myself); fetch it|them; come get it|them; come (and|to) get it|them; collect from; pickup from|at; (ill|i|we|well|will) (will|come|to|can) (and|to) (come) (and|to) pick it|them up (myself); (ill|i|we|well|will) (will|come|can) (and|to) (come) (and|to) collect (it|them) (myself|ourselves); collect (it|them) (myself); self pickup; \
          in store pickup; store pickup; come and get it; ill come for it; pick it up myself; get it myself",
     ),
     (
