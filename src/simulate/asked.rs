@@ -134,7 +134,16 @@ const SIGNS: &[Sign] = &[
     ),
     (
         Question::Quantity,
-        &[&["сколько"], &["какое количество"], &["количество"], &["how many"], &["quantity"]],
+        &[
+            &["сколько"],
+            &["какое количество"],
+            &["количество"],
+            &["записать", "штук"],
+            &["shall i put down"],
+            &["pieces", "stock"],
+            &["how many"],
+            &["quantity"],
+        ],
     ),
     (
         Question::Point,

@@ -9,7 +9,7 @@ use crate::language::text;
 use super::asked::asked_of;
 use super::dice::Dice;
 use super::ear::Ear;
-use super::goal::{Basket, Change, Goal, Kind, Temper};
+use super::goal::{Basket, Change, Goal, Handover, Kind, Temper};
 use super::mouth::{Mouth, Slots};
 use super::readback::{self, Fault, Heard};
 
@@ -94,6 +94,8 @@ pub struct Caller<'a> {
     asides: u32,
     was_aside: bool,
     was_read_back: bool,
+    /// Which of the pick-up points told is the one wanted.
+    point_told: Option<usize>,
     goodbyes: u32,
     /// The turn at which the temper shows.
     moment: u32,
@@ -132,6 +134,7 @@ impl<'a> Caller<'a> {
             asides: 3,
             was_aside: false,
             was_read_back: false,
+            point_told: None,
             goodbyes: 0,
             moment,
             thrice: false,
@@ -183,6 +186,13 @@ impl<'a> Caller<'a> {
             && (!self.was_read_back || !self.ear.mentions(now.said).is_empty());
         let question = if is_early && now.asked.is_none() { Some(Question::OrderIt) } else { question };
         self.was_read_back |= now.read_back;
+        // "Первый или второй?" after points were told is about them.
+        let of_points = question == Some(Question::Choice) && self.waiting == Some(Question::Point);
+        let of_points = of_points && self.ear.mentions(now.said).is_empty();
+        let question = if of_points { Some(Question::Point) } else { question };
+        if question == Some(Question::Point) {
+            self.point_told = self.point_in(now.said).or(self.point_told);
+        }
         if question == Some(Question::Person) {
             self.offered_person += 1;
         }
@@ -219,6 +229,28 @@ impl<'a> Caller<'a> {
                 self.stage = if goes_on { Stage::Ordering } else { Stage::Leaving };
             }
         }
+    }
+
+    /// Which of the points that a text tells is the one wanted, from 0.
+    fn point_in(&self, said: &str) -> Option<usize> {
+        let Handover::Pickup(wanted) = self.basket.handover else { return None };
+        let market = self.mouth.market;
+        let tokens = super::ear::tokens(said, self.mouth.style.language);
+        let at = |point: &super::market::Point| {
+            let street = text::words(&point.address);
+            let key = street.iter().filter(|word| word.chars().all(char::is_alphabetic));
+            // The proper name is the last long word but for the kind of street.
+            let kinds = ["улица", "проспект", "дом", "street", "avenue", "road"];
+            key.filter(|word| !kinds.contains(&word.as_str()))
+                .find_map(|word| super::ear::speaks_of(&tokens, word))
+        };
+        let city = &market.points[wanted].city;
+        let mut told: Vec<(usize, usize)> = (0..market.points.len())
+            .filter(|point| market.points[*point].city == *city)
+            .filter_map(|point| at(&market.points[point]).map(|at| (at, point)))
+            .collect();
+        told.sort_unstable();
+        told.iter().position(|(_, point)| *point == wanted).filter(|_| told.len() > 1)
     }
 
     fn check(&mut self, said: &str) {

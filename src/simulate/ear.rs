@@ -28,6 +28,8 @@ pub struct Mention {
     pub items: Vec<usize>,
     /// All words of one product's name were said.
     pub is_whole: bool,
+    /// A word of a name was said, and not only of what such goods are ("back" of what a gel is for).
+    pub is_named: bool,
     /// The number next before it, and next after.
     pub before: Option<u32>,
     pub after: Option<u32>,
@@ -125,7 +127,8 @@ impl Ear {
                 .position(|token| is_number(token))
                 .and_then(|at| count(&tokens, cluster.last + 1 + at));
             let (items, is_whole) = self.meant(cluster);
-            mentions.push(Mention { items, is_whole, before, after });
+            let is_named = items.iter().any(|item| !self.named[*item].is_disjoint(&cluster.features));
+            mentions.push(Mention { items, is_whole, is_named, before, after });
             from = cluster.last + 1;
         }
         mentions
@@ -207,11 +210,6 @@ struct Cluster {
 fn count(tokens: &[String], at: usize) -> Option<u32> {
     let is_price = tokens.get(at + 1).is_some_and(|next| is_money(next));
     tokens[at].parse().ok().filter(|n| !is_price && (1..=999).contains(n))
-}
-
-/// Whether the number at this place is no price.
-pub fn counts(tokens: &[String], at: usize) -> bool {
-    count(tokens, at).is_some()
 }
 
 fn own_attributes(item: &Item) -> impl Iterator<Item = &String> {

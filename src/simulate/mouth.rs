@@ -1,6 +1,6 @@
 //! A caller's words: an act and the values of its slots, made into a phrase of the book.
 
-use crate::language::{Language, text};
+use crate::language::{self, Language, text};
 use crate::orders::PaymentMethod;
 
 use super::book::Book;
@@ -145,8 +145,18 @@ impl Mouth<'_> {
             }
             Handover::Pickup(at) => {
                 let point = &self.market.points[*at];
-                let (city, name) = (point.city.clone(), point.name.to_lowercase());
-                self.city(&city).with("point", name)
+                // By its name or by its street, and of that with the house or without.
+                let address = language::spoken(&point.address, self.style.language);
+                let address = text::fold(&address);
+                let street = text::fold(point.address.split([',']).next().unwrap_or_default());
+                let street = street.trim_matches(|c: char| c.is_ascii_digit() || c == ' ').to_owned();
+                let said = match self.dice.below(4) {
+                    0 | 1 => text::fold(&point.name),
+                    2 => street,
+                    _ => address,
+                };
+                let city = point.city.clone();
+                self.city(&city).with("point", said)
             }
         }
     }

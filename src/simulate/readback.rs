@@ -129,7 +129,7 @@ fn lines(
                 Some(line) => told[line] = Some(n),
                 None if (0..wanted.lines.len()).any(|at| known(&at)) => {}
                 // A word that many goods share says nothing against the order.
-                None if !mention.is_whole && mention.items.len() > 1 => {}
+                None if !mention.is_whole && (mention.items.len() > 1 || !mention.is_named) => {}
                 None => extra.push((mention.items[0], n)),
             }
         }
@@ -158,7 +158,9 @@ fn lines(
         let mut unheard = (0..wanted.lines.len()).filter(|line| !heard.lines[*line]);
         if let (Some(line), None) = (unheard.next(), unheard.next()) {
             let n = wanted.lines[line].n.to_string();
-            heard.lines[line] = (0..tokens.len()).any(|at| tokens[at] == n && ear::counts(tokens, at));
+            let counted =
+                |next: &String| ["штук", "piece", "едини"].iter().any(|stem| next.starts_with(stem));
+            heard.lines[line] = tokens.windows(2).any(|pair| pair[0] == n && counted(&pair[1]));
         }
     }
     let is_whole = !payments(tokens).is_empty() && methods(tokens) != (false, false);

@@ -336,6 +336,15 @@ impl Caller<'_> {
         }
         let place = self.mouth.place(&self.basket);
         let way = self.mouth.dice.below(10);
+        if let (Question::Point, Some(at @ 0..=2)) = (question, self.point_told) {
+            if self.goal.temper == Temper::Keys {
+                return Move::Press { keys: (at + 1).to_string(), consents: false };
+            }
+            if way < 3 {
+                let slots = self.mouth.nth(at + 1);
+                return self.say("nth", &slots);
+            }
+        }
         let terse = self.goal.temper == Temper::Terse;
         let handover = self.basket.handover.clone();
         let act = match (question, &handover) {
