@@ -302,6 +302,8 @@ impl Conversation {
             ActionOutcome::Confirmed { confirmation } => {
                 self.mind.briefing.draft = None;
                 self.mind.read = None;
+                // What was wanted is placed; what is said from now on is of something else.
+                self.mind.briefing.dialogue.lines.clear();
                 self.remember_placed();
                 self.desk.changed = 0;
                 let number = confirmation.order_number.clone();

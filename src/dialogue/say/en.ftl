@@ -1,5 +1,5 @@
 # What the agent says. The format is Fluent (projectfluent.org). A shop can replace any sentence by a file of its own:
-# [dialogue] messages_en = "phrases.ftl", with only the sentences that it replaces.
+# [thinking.rules] messages_en_file = "phrases.ftl", with only the sentences that it replaces.
 #
 # { $voice } is female or male: the gender in which the agent speaks of itself, where a language has one.
 # A question, whose name begins with "q-", is asked so the first time, and as its ".again" the second: with an example or keys.

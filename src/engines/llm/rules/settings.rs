@@ -13,11 +13,11 @@ use crate::language::Language;
 #[serde(default)]
 pub struct Settings {
     /// The shop's profile, a TOML file; none by default.
-    pub profile: Option<PathBuf>,
+    pub profile_file: Option<PathBuf>,
     /// The shop's own sentences in Russian, a Fluent file; none by default.
-    pub messages_ru: Option<PathBuf>,
+    pub messages_ru_file: Option<PathBuf>,
     /// The shop's own sentences in English.
-    pub messages_en: Option<PathBuf>,
+    pub messages_en_file: Option<PathBuf>,
     /// The gender in which the agent speaks of itself: `female` (default) or `male`.
     pub voice: Voice,
 }
@@ -39,22 +39,22 @@ impl Settings {
             }),
             None => String::new(),
         };
-        let profile = text("profile", &self.profile);
-        let russian = text("messages_ru", &self.messages_ru);
-        let english = text("messages_en", &self.messages_en);
+        let profile = text("profile_file", &self.profile_file);
+        let russian = text("messages_ru_file", &self.messages_ru_file);
+        let english = text("messages_en_file", &self.messages_en_file);
         let in_file = |path: &Option<PathBuf>, line: usize, what: &dyn Display| {
             let path = path.as_deref().unwrap_or(Path::new(""));
             format!("{}:{line}: {what}", path.display())
         };
         let profile = Profile::parse(&profile).unwrap_or_else(|wrong| {
-            problems.extend(wrong.iter().map(|p| in_file(&self.profile, p.line, &p.what)));
+            problems.extend(wrong.iter().map(|p| in_file(&self.profile_file, p.line, &p.what)));
             Profile::default()
         });
         let messages = Messages::new(self.voice, &russian, &english).unwrap_or_else(|wrong| {
             problems.extend(wrong.iter().map(|(language, p)| {
                 let path = match language {
-                    Language::Russian => &self.messages_ru,
-                    Language::English => &self.messages_en,
+                    Language::Russian => &self.messages_ru_file,
+                    Language::English => &self.messages_en_file,
                 };
                 in_file(path, p.line, &p.what)
             }));
@@ -84,9 +84,9 @@ mod tests {
             Some(path)
         };
         let settings = Settings {
-            profile: at("shop.toml", "[[units]]\nforms = \"штука\"\npieces = 0\n\n[limitz]\n"),
-            messages_ru: at("ru.ftl", "q-city = Куда?\nq-citty = Где?\n"),
-            messages_en: Some(folder.path().join("none.ftl")),
+            profile_file: at("shop.toml", "[[units]]\nforms = \"штука\"\npieces = 0\n\n[limitz]\n"),
+            messages_ru_file: at("ru.ftl", "q-city = Куда?\nq-citty = Где?\n"),
+            messages_en_file: Some(folder.path().join("none.ftl")),
             voice: Voice::Male,
         };
         let problems = settings.problems();
