@@ -46,7 +46,7 @@ pub struct CityForms {
 }
 
 /// A goal that a file tells.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct FixedGoal {
     pub lines: Vec<(String, u32)>,
     pub city: String,
@@ -61,6 +61,8 @@ pub struct FixedGoal {
     /// Where it stands, for what is wrong with it.
     pub at: String,
 }
+
+masked!(FixedGoal);
 
 impl Book {
     /// Reads the files; parts in other languages are passed over.

@@ -12,7 +12,7 @@ use super::market::Market;
 use super::readback::address_told;
 
 /// What came of a call.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Outcome {
     pub seed: u64,
     pub kind: Kind,
@@ -28,6 +28,8 @@ pub struct Outcome {
     pub figures: Figures,
     pub transcript: Vec<String>,
 }
+
+masked!(Outcome);
 
 /// Counts of one call, or of many together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

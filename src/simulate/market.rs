@@ -60,12 +60,14 @@ pub struct City {
 }
 
 /// A place to fetch an order.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct Point {
     pub city: String,
     pub name: String,
     pub address: String,
 }
+
+masked!(Point);
 
 /// An order from before.
 #[derive(Clone, Debug, Deserialize)]
