@@ -217,7 +217,7 @@ impl State {
                     (None, Choice::Nth(n))
                         if usize::try_from(*n).is_ok_and(|n| n > told.len()) && !told.is_empty() =>
                     {
-                        self.amount(Amount::Exactly(*n), None, view);
+                        self.amount(Amount::Exactly(*n), None);
                     }
                     (None, _) => self.turn.chose = Some(choice.clone()),
                 }
@@ -251,13 +251,14 @@ impl State {
         }
     }
 
-    pub(super) fn amount(&mut self, amount: Amount, asked: Option<&Question>, view: &View<'_>) {
+    pub(super) fn amount(&mut self, amount: Amount, asked: Option<&Question>) {
         // "Вариант два" after a list is told by number; a bare amount is of the line being spoken of.
-        if self.lines.is_empty() && !self.told.is_empty() && asked == Some(&Question::Choice) {
-            if let (Amount::Exactly(n), [only]) = (amount, self.told.clone().as_slice()) {
-                self.pick(*only);
-                return self.amount(Amount::Exactly(n), None, view);
-            }
+        if self.lines.is_empty()
+            && asked == Some(&Question::Choice)
+            && let (Amount::Exactly(n), [only]) = (amount, self.told.clone().as_slice())
+        {
+            self.pick(*only);
+            return self.amount(Amount::Exactly(n), None);
         }
         if self.lines.is_empty() {
             self.lines.push(Line::default());

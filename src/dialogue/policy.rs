@@ -32,8 +32,11 @@ pub fn decide(state: &State, view: &View<'_>) -> (State, Decision) {
     (state, decision)
 }
 
+/// One rule: what it decides, if it has an answer.
+type Rule = fn(&mut State, &View<'_>) -> Option<Decision>;
+
 /// The rules that look only at what the caller did, in their order: the first that has an answer decides.
-const RULES: &[(&str, fn(&mut State, &View<'_>) -> Option<Decision>)] = &[
+const RULES: &[(&str, Rule)] = &[
     ("a card's number is never taken", State::on_card),
     ("who wants a person gets one", State::on_person),
     ("who cancels, cancels", State::on_cancel),

@@ -207,7 +207,7 @@ impl State {
         match act {
             Act::Goods { .. } | Act::Affirm | Act::Deny => {}
             Act::Choose { choice } => self.choose(choice, asked, view),
-            Act::Amount { amount } => self.amount(*amount, asked, view),
+            Act::Amount { amount } => self.amount(*amount, asked),
             Act::Remove { what } => self.remove(what, view),
             Act::Method { method } => self.method(*method),
             Act::Any => self.any(asked, view),

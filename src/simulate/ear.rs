@@ -268,13 +268,13 @@ mod tests {
     fn goods_are_known_in_the_agents_words_with_their_numbers() {
         let market = market();
         let ear = Ear::new(&market, Language::Russian);
-        let heard = |text: &str| -> Vec<(Vec<&str>, bool, Option<u32>, Option<u32>)> {
+        let heard = |text: &str| {
             let sku = |item: &usize| market.items[*item].sku.as_str();
             let mentions = ear.mentions(text);
             mentions
                 .iter()
-                .map(|m| (m.items.iter().map(sku).collect(), m.is_whole, m.before, m.after))
-                .collect()
+                .map(|m| (m.items.iter().map(sku).collect::<Vec<_>>(), m.is_whole, m.before, m.after))
+                .collect::<Vec<_>>()
         };
         assert_eq!(
             heard(

@@ -281,6 +281,8 @@ impl<T> Patterns<T> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     fn ends(pattern: &str, text: &str) -> Option<usize> {

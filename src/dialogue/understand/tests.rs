@@ -3,6 +3,8 @@
 //! The context is the shop (`t` tyres, `f` flowers, `p` pharmacy) and any of `?question`, `told` (the first three products),
 //! `points` (two), `line` (the first product), `ordering`.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
