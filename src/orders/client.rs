@@ -163,7 +163,7 @@ impl<T: Transport> StoreClient<T> {
         Ok(forms::products(&body, self.settings.currency)?)
     }
 
-    /// `GET /products`, page by page: the whole catalogue, at most [`requests::CATALOGUE`] products of it.
+    /// `GET /products`, page by page: the whole catalogue, at most 5,000 products of it.
     ///
     /// # Errors
     /// [`StoreError`], of the first page that cannot be read.
