@@ -112,6 +112,8 @@ pub struct Rehearsal {
 
 masked!(Rehearsal);
 
+/// How the core begins to read a whole order (`conversation/phrases/read_back.rs`).
+const READ_BACK: [&str; 2] = ["Проверьте, пожалуйста, заказ", "Let me read your order back"];
 /// The rate of the agent's sound: one sample a frame.
 const RATE: Rate = Rate(50);
 const FRAME_MS: u64 = 20;
@@ -309,10 +311,19 @@ impl Rehearsal {
         self.frames.2 * FRAME_MS
     }
 
-    /// Read-backs that were played whole.
+    /// Whole orders that were read back to their end: not the question alone, asked again, nor a change alone.
     pub fn read_backs(&self) -> usize {
-        let read_back = |moment: &&Moment| matches!(moment.what, Happened::Note(Note::ReadBack { .. }));
-        self.timeline.iter().filter(read_back).count()
+        let (mut whole, mut count) = (false, 0);
+        for moment in &self.timeline {
+            match &moment.what {
+                Happened::Note(Note::Saying { text, .. }) => {
+                    whole |= READ_BACK.iter().any(|head| text.starts_with(head));
+                }
+                Happened::Note(Note::ReadBack { .. }) => count += usize::from(std::mem::take(&mut whole)),
+                _ => {}
+            }
+        }
+        count
     }
 
     fn mark(&self) -> (usize, u64, u64) {

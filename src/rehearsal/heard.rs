@@ -97,12 +97,10 @@ impl Heard {
         let mut heard = Self::default();
         let mut open: BTreeMap<RequestId, usize> = BTreeMap::new();
         let (before, part) = timeline.split_at(from);
-        let mut whole = false;
         for moment in part {
             match &moment.what {
                 Happened::Act(act) => heard.acts.push((**act).clone()),
                 Happened::Note(Note::Saying { id, text }) => {
-                    whole |= READ_BACK.iter().any(|head| text.starts_with(head));
                     open.insert(*id, heard.utterances.len());
                     heard.utterances.push(Utterance { text: text.clone(), ms: 0, is_cut: false });
                 }
@@ -121,19 +119,13 @@ impl Heard {
                     heard.calls.push(ToolCall { tool: tool.clone(), arguments: arguments.clone() });
                 }
                 Happened::Note(Note::Understood { text, .. }) => heard.turns.push(text.clone()),
-                // The question alone, asked again, and a change alone are no whole read-back.
-                Happened::Note(Note::ReadBack { .. }) => {
-                    heard.read_backs += usize::from(std::mem::take(&mut whole));
-                }
+                Happened::Note(Note::ReadBack { .. }) => heard.read_backs += 1,
                 _ => {}
             }
         }
         heard
     }
 }
-
-/// How the core begins to read a whole order (`conversation/phrases/read_back.rs`).
-const READ_BACK: [&str; 2] = ["Проверьте, пожалуйста, заказ", "Let me read your order back"];
 
 /// What was begun to be said under this id.
 fn begun(moments: &[Moment], sought: RequestId) -> Option<String> {

@@ -70,11 +70,13 @@ pub struct Point {
 masked!(Point);
 
 /// An order from before.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 pub struct PastOrder {
     pub phone: String,
     pub number: u32,
 }
+
+masked!(PastOrder);
 
 impl Item {
     /// Its name in a language, as it is written.
