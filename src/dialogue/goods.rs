@@ -72,11 +72,8 @@ impl State {
             }
             return;
         };
-        for (key, value) in &product.attributes {
-            let all = keys.iter().any(|k| k == "*") && !is_free_text(key);
-            let meant = all || keys.iter().any(|k| is_part(view, k, key));
-            if meant && !what.with.iter().any(|term| term.key == *key) && !value.is_empty() {
-                let term = super::act::Term { key: key.clone(), value: value.clone(), said: value.clone() };
+        for term in view.shop.terms_of(product, &keys) {
+            if !term.value.is_empty() && !what.with.iter().any(|own| own.key == term.key) {
                 what.with.push(term);
             }
         }
@@ -300,10 +297,6 @@ impl State {
         }
         self.focus = self.focus.min(self.lines.len().saturating_sub(1));
     }
-}
-
-fn is_free_text(key: &str) -> bool {
-    key == "keywords" || key == "name" || key.starts_with("name_") || key == "description"
 }
 
 /// Whether an attribute is this one of the profile, or a part of it.
